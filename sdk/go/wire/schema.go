@@ -109,18 +109,18 @@ func (t *SchemaTable) limit() int { return max(len(t.schemas), 1) }
 const maxSchemaDepth = 64
 
 var schemaTypes = map[data.Type]pluginv1.SchemaType{
-	data.Int8:    pluginv1.SchemaType_SCHEMA_TYPE_INT8,
-	data.Int16:   pluginv1.SchemaType_SCHEMA_TYPE_INT16,
-	data.Int32:   pluginv1.SchemaType_SCHEMA_TYPE_INT32,
-	data.Int64:   pluginv1.SchemaType_SCHEMA_TYPE_INT64,
-	data.Float32: pluginv1.SchemaType_SCHEMA_TYPE_FLOAT32,
-	data.Float64: pluginv1.SchemaType_SCHEMA_TYPE_FLOAT64,
-	data.Boolean: pluginv1.SchemaType_SCHEMA_TYPE_BOOLEAN,
-	data.String:  pluginv1.SchemaType_SCHEMA_TYPE_STRING,
-	data.Bytes:   pluginv1.SchemaType_SCHEMA_TYPE_BYTES,
-	data.Array:   pluginv1.SchemaType_SCHEMA_TYPE_ARRAY,
-	data.Map:     pluginv1.SchemaType_SCHEMA_TYPE_MAP,
-	data.Struct:  pluginv1.SchemaType_SCHEMA_TYPE_STRUCT,
+	data.Int8:       pluginv1.SchemaType_SCHEMA_TYPE_INT8,
+	data.Int16:      pluginv1.SchemaType_SCHEMA_TYPE_INT16,
+	data.Int32:      pluginv1.SchemaType_SCHEMA_TYPE_INT32,
+	data.Int64:      pluginv1.SchemaType_SCHEMA_TYPE_INT64,
+	data.Float32:    pluginv1.SchemaType_SCHEMA_TYPE_FLOAT32,
+	data.Float64:    pluginv1.SchemaType_SCHEMA_TYPE_FLOAT64,
+	data.Boolean:    pluginv1.SchemaType_SCHEMA_TYPE_BOOLEAN,
+	data.String:     pluginv1.SchemaType_SCHEMA_TYPE_STRING,
+	data.Bytes:      pluginv1.SchemaType_SCHEMA_TYPE_BYTES,
+	data.Array:      pluginv1.SchemaType_SCHEMA_TYPE_ARRAY,
+	data.MapType:    pluginv1.SchemaType_SCHEMA_TYPE_MAP,
+	data.StructType: pluginv1.SchemaType_SCHEMA_TYPE_STRUCT,
 }
 
 var dataTypes = func() map[pluginv1.SchemaType]data.Type {
@@ -144,13 +144,15 @@ func schemaToProto(s *data.Schema, depth int) (*pluginv1.Schema, error) {
 		return nil, fmt.Errorf("schema is nested more than %d levels", maxSchemaDepth)
 	}
 	p := &pluginv1.Schema{Type: schemaTypes[s.Type()], Optional: s.Optional()}
-	if n := s.Name(); n != "" {
+	if s.HasName() {
+		n := s.Name()
 		p.Name = &n
 	}
 	if v, ok := s.Version(); ok {
 		p.Version = &v
 	}
-	if d := s.Doc(); d != "" {
+	if s.HasDoc() {
+		d := s.Doc()
 		p.Doc = &d
 	}
 	for _, kv := range s.Parameters() {
@@ -159,24 +161,16 @@ func schemaToProto(s *data.Schema, depth int) (*pluginv1.Schema, error) {
 		}
 		p.Parameters[kv.Key] = kv.Value
 	}
-	if def, ok := s.Default(); ok && def != nil {
-		// Encoded as [T, null] with T chosen when optional: strip the index.
-		b, err := data.AppendValue(nil, s, def)
-		if err != nil {
-			return nil, fmt.Errorf("default of schema %q: %w", s.Name(), err)
-		}
-		if s.Optional() {
-			b = b[1:]
-		}
-		p.DefaultValue = b
+	if def, ok := s.AppendDefault(nil); ok {
+		p.DefaultValue = append(make([]byte, 0, len(def)), def...) // not nil even when empty
 	}
 	var err error
-	if s.Type() == data.Map {
+	if s.Type() == data.MapType {
 		if p.KeySchema, err = schemaToProto(s.KeySchema(), depth+1); err != nil {
 			return nil, err
 		}
 	}
-	if s.Type() == data.Map || s.Type() == data.Array {
+	if s.Type() == data.MapType || s.Type() == data.Array {
 		if p.ValueSchema, err = schemaToProto(s.ValueSchema(), depth+1); err != nil {
 			return nil, err
 		}
@@ -227,16 +221,7 @@ func schemaFromProto(p *pluginv1.Schema, depth int) (*data.Schema, error) {
 		b.Param(k, v)
 	}
 	if p.DefaultValue != nil {
-		// Decode against the schema without its default and not optional.
-		base, err := b.Build()
-		if err != nil {
-			return nil, err
-		}
-		def, err := data.DecodeValue(base, p.GetDefaultValue())
-		if err != nil {
-			return nil, fmt.Errorf("default value: %w", err)
-		}
-		b.Default(def)
+		b.WireDefault(p.GetDefaultValue())
 	}
 	if p.GetOptional() {
 		b.Optional()
@@ -244,9 +229,9 @@ func schemaFromProto(p *pluginv1.Schema, depth int) (*data.Schema, error) {
 	return b.Build()
 }
 
-func schemaBuilder(t data.Type, p *pluginv1.Schema, depth int) (*data.SchemaBuilder, error) {
+func schemaBuilder(t data.Type, p *pluginv1.Schema, depth int) (*data.Builder, error) {
 	switch t {
-	case data.Struct:
+	case data.StructType:
 		b := data.NewStruct()
 		for _, f := range p.GetFields() {
 			s, err := schemaFromProto(f.GetSchema(), depth+1)
@@ -264,8 +249,8 @@ func schemaBuilder(t data.Type, p *pluginv1.Schema, depth int) (*data.SchemaBuil
 		if err != nil {
 			return nil, fmt.Errorf("array element: %w", err)
 		}
-		return data.NewArray(v), nil
-	case data.Map:
+		return data.NewArray(v).Schemaless(), nil
+	case data.MapType:
 		k, err := schemaFromProto(p.GetKeySchema(), depth+1)
 		if err != nil {
 			return nil, fmt.Errorf("map key: %w", err)
@@ -274,7 +259,7 @@ func schemaBuilder(t data.Type, p *pluginv1.Schema, depth int) (*data.SchemaBuil
 		if err != nil {
 			return nil, fmt.Errorf("map value: %w", err)
 		}
-		return data.NewMap(k, v), nil
+		return data.NewMap(k, v).Schemaless(), nil
 	}
 	return data.NewPrimitive(t), nil
 }

@@ -46,7 +46,6 @@ type SourceBatchBuilder struct {
 
 	count      int
 	mark       int
-	begin      int
 	topics     []string
 	topic      column[uint32]
 	partition  column[int32]
@@ -76,7 +75,7 @@ func (b *SourceBatchBuilder) TopicIndex(topic string) uint32 {
 
 // Begin starts a record.
 func (b *SourceBatchBuilder) Begin(h RecordHead) {
-	b.begin, b.mark = len(b.Block), len(b.Block)
+	b.mark = len(b.Block)
 	b.topic.push(h.Topic)
 	b.partition.push(h.KafkaPartition)
 	b.timestamp.push(h.TimestampMillis)
@@ -144,7 +143,7 @@ func (b *SourceBatchBuilder) Message(firstSeq uint64) (*pluginv1.SourceBatch, er
 
 // Reset empties the builder and keeps its memory.
 func (b *SourceBatchBuilder) Reset() {
-	b.Block, b.topics, b.count, b.mark, b.begin, b.offsetOver = b.Block[:0], b.topics[:0], 0, 0, 0, false
+	b.Block, b.topics, b.count, b.mark, b.offsetOver = b.Block[:0], b.topics[:0], 0, 0, false
 	b.topic.reset()
 	b.partition.reset()
 	b.timestamp.reset()
