@@ -1,0 +1,162 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// KafkaVersion is the version of the broker and of Kafka Connect. It is the one of pom.xml.
+const KafkaVersion = "4.1.0"
+
+//go:embed pom.xml
+var pom []byte
+
+// artifacts is the cache folder shared by all servers of one checkout:
+//
+//	pom.xml           what lib/ was made from
+//	lib/              the jars
+//	formatted/        a formatted, empty broker data folder, copied for each new broker
+//	broker-jdk25.jsa  class data archive that halves the start of a broker (JDK 19 and newer)
+type artifacts struct {
+	dir  string
+	java Java
+}
+
+const (
+	fetchTimeout  = 10 * time.Minute
+	formatTimeout = time.Minute
+	mavenGoal     = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+)
+
+// classPath is the class path of everything. Java expands the star itself.
+func (a artifacts) classPath() string { return filepath.Join(a.dir, "lib", "*") }
+
+func (a artifacts) archive() string {
+	return filepath.Join(a.dir, fmt.Sprintf("broker-jdk%d.jsa", a.java.Major))
+}
+
+// prepare returns the cache, filled. The first call on a checkout downloads 54 MB and may take minutes; a file lock
+// makes other processes wait for it.
+func prepare(ctx context.Context) (artifacts, error) {
+	java, err := FindJava()
+	if err != nil {
+		return artifacts{}, err
+	}
+	root, err := projectRoot()
+	if err != nil {
+		return artifacts{}, err
+	}
+	a := artifacts{dir: filepath.Join(root, ".cache", "kafka-"+KafkaVersion), java: java}
+	if err := os.MkdirAll(a.dir, 0o755); err != nil {
+		return artifacts{}, err
+	}
+
+	lock, err := os.OpenFile(filepath.Join(a.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return artifacts{}, err
+	}
+	defer lock.Close() // closing releases the lock
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return artifacts{}, fmt.Errorf("lock %s: %w", lock.Name(), err)
+	}
+	if err := a.fetchJars(ctx); err != nil {
+		return artifacts{}, err
+	}
+	if err := a.formatTemplate(ctx); err != nil {
+		return artifacts{}, err
+	}
+	return a, nil
+}
+
+// fetchJars downloads lib/ unless it was made from this very pom.
+func (a artifacts) fetchJars(ctx context.Context) error {
+	pomFile := filepath.Join(a.dir, "pom.xml")
+	lib := filepath.Join(a.dir, "lib")
+	if have, err := os.ReadFile(pomFile); err == nil && bytes.Equal(have, pom) {
+		return nil
+	}
+	maven, err := exec.LookPath("mvn")
+	if err != nil {
+		return errors.New("mvn is needed once to fetch Kafka's jars and is not on PATH (Debian: apt-get install maven)")
+	}
+
+	fmt.Fprintf(os.Stderr, "test/env: fetching Apache Kafka %s into %s (once)\n", KafkaVersion, a.dir)
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	work, err := os.MkdirTemp(a.dir, "fetch-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	if err := os.WriteFile(filepath.Join(work, "pom.xml"), pom, 0o600); err != nil {
+		return err
+	}
+	jars := filepath.Join(work, "lib")
+	out, err := exec.CommandContext(ctx, maven, "-q", "-B", "-f", filepath.Join(work, "pom.xml"), mavenGoal, //nolint:gosec // mvn from PATH with our own arguments
+		"-DincludeScope=runtime", "-DoutputDirectory="+jars).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("fetch Kafka's jars with %s: %w\n%s", maven, err, out)
+	}
+
+	// pom.xml is written last: it says that lib/ is whole.
+	if err := errors.Join(os.RemoveAll(pomFile), os.RemoveAll(lib)); err != nil {
+		return err
+	}
+	if err := os.Rename(jars, lib); err != nil {
+		return err
+	}
+	return os.WriteFile(pomFile, pom, 0o600)
+}
+
+// formatTemplate formats a data folder once, with Kafka's own tool: each new broker starts from a copy, which saves
+// a second of JVM start. The copies share cluster and directory id, which is no matter for brokers that never meet.
+func (a artifacts) formatTemplate(ctx context.Context) error {
+	template := filepath.Join(a.dir, "formatted")
+	if _, err := os.Stat(template); err == nil {
+		return nil
+	}
+	work, err := os.MkdirTemp(a.dir, "format-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+
+	data := filepath.Join(work, "data")
+	config := filepath.Join(work, "server.properties")
+	if err := writeProperties(config, brokerProperties(data, 9092, 9093)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, formatTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, a.java.Command(), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", //nolint:gosec // java of this machine with our own arguments
+		"-cp", a.classPath(), "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", config).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("format a broker's data folder: %w\n%s", err, out)
+	}
+	return os.Rename(data, template)
+}
+
+// projectRoot is the folder of go.mod, found upwards from the working directory: tests run in their package's folder.
+func projectRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("no go.mod above %s: run this inside a checkout of Tailrace", dir)
+		}
+	}
+}
