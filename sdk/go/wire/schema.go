@@ -161,8 +161,12 @@ func schemaToProto(s *data.Schema, depth int) (*pluginv1.Schema, error) {
 		}
 		p.Parameters[kv.Key] = kv.Value
 	}
-	if def, ok := s.AppendDefault(nil); ok {
-		p.DefaultValue = append(make([]byte, 0, len(def)), def...) // not nil even when empty
+	if _, ok := s.Default(); ok {
+		def, err := s.AppendDefault([]byte{}) // not nil even when empty
+		if err != nil {
+			return nil, fmt.Errorf("default of schema %q: %w", s.Name(), err)
+		}
+		p.DefaultValue = def
 	}
 	var err error
 	if s.Type() == data.MapType {
