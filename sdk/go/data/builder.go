@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // Builder builds a [Schema]. Its methods return the builder so that calls chain; the first mistake is remembered and
@@ -83,9 +84,7 @@ func (b *Builder) Field(name string, s *Schema) *Builder {
 	case s == nil:
 		b.fail(fmt.Errorf("field %q has a nil schema", name))
 	default:
-		// A full slice expression, so that a schema built earlier never sees the new field.
-		n := len(b.s.fields)
-		b.s.fields = append(b.s.fields[:n:n], Field{Name: name, Index: n, Schema: s})
+		b.s.fields = append(b.s.fields, Field{Name: name, Index: len(b.s.fields), Schema: s})
 	}
 	return b
 }
@@ -102,7 +101,8 @@ func (b *Builder) Build() (*Schema, error) {
 	if b.err != nil {
 		return nil, b.errorf(b.err)
 	}
-	s := b.s // the copy is what makes the result immutable
+	s := b.s // the copies are what makes the result immutable
+	s.fields = slices.Clone(s.fields)
 	s.params = sortedParameters(b.params)
 	if err := b.checkParts(&s); err != nil {
 		return nil, b.errorf(err)
@@ -142,7 +142,7 @@ func (b *Builder) MustBuild() *Schema {
 // ToBuilder starts a builder with all attributes and parts of s, to make a variant of it.
 func (s *Schema) ToBuilder() *Builder {
 	b := &Builder{s: *s, def: s.def, schemalessOK: true}
-	b.s.def, b.s.index = nil, nil
+	b.s.def, b.s.index, b.s.fields = nil, nil, slices.Clone(s.fields)
 	if len(s.params) > 0 {
 		b.params = make(map[string]string, len(s.params))
 		for _, p := range s.params {
@@ -155,7 +155,7 @@ func (s *Schema) ToBuilder() *Builder {
 // Clone copies the builder, to build variants from one start.
 func (b *Builder) Clone() *Builder {
 	c := *b
-	c.params = maps.Clone(b.params)
+	c.s.fields, c.params = slices.Clone(b.s.fields), maps.Clone(b.params)
 	return &c
 }
 

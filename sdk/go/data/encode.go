@@ -64,7 +64,7 @@ func (s *Schema) AppendDefault(dst []byte) ([]byte, bool) {
 		return dst, false
 	}
 	e := encoder{b: dst}
-	if err := e.body(s, s.def); err != nil { // Build has encoded it once
+	if err := e.body(s, s.def); err != nil { // cannot be: Build has encoded it once
 		return dst, false
 	}
 	return e.b, true

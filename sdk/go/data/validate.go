@@ -70,7 +70,7 @@ func validate(s *Schema, v any, depth int) error {
 func validateFields(st *Struct, depth int) error {
 	for i := range st.values {
 		f := &st.schema.fields[i]
-		if st.values[i] == nil && f.Schema.def != nil {
+		if isNull(st.values[i]) && f.Schema.def != nil {
 			continue
 		}
 		if err := validate(f.Schema, st.values[i], depth); err != nil {
