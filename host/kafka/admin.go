@@ -1,0 +1,290 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Admin looks at and changes topics and consumer groups. It is safe for use by
+// several goroutines. Every call ends with ctx, and with an error after
+// request.timeout.ms and retries when no broker answers.
+type Admin struct {
+	cl     *kgo.Client
+	adm    *kadm.Client
+	cfg    ClientConfig
+	health *health
+}
+
+// NewAdmin makes an admin client; it connects with the first call.
+func NewAdmin(cfg ClientConfig) (*Admin, error) {
+	if cfg.Kind != AdminClient {
+		return nil, &Error{Op: "create admin client", cause: fmt.Errorf("the configuration is for a %s", cfg.Kind)}
+	}
+	h := new(health)
+	cl, err := kgo.NewClient(cfg.options(h)...)
+	if err != nil {
+		return nil, newError("create admin client", "", err)
+	}
+	adm := kadm.NewClient(cl)
+	adm.SetTimeoutMillis(int32(min(cfg.RequestTimeout, 30*time.Second).Milliseconds())) //nolint:gosec // at most 30000
+	return &Admin{cl: cl, adm: adm, cfg: cfg, health: h}, nil
+}
+
+// Close frees the connections.
+func (a *Admin) Close() {
+	a.health.close()
+	a.cl.Close()
+}
+
+// Health says whether brokers answer.
+func (a *Admin) Health() Health { return a.health.snapshot() }
+
+// WaitReady returns when a broker answers, or with the last failure when ctx
+// ends. A failure that waiting does not cure (authentication) returns at once.
+func (a *Admin) WaitReady(ctx context.Context) error {
+	subject := strings.Join(a.cfg.BootstrapServers, ",")
+	var last error
+	for attempt := 1; ; attempt++ {
+		one, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := a.cl.Ping(one)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil || last == nil {
+			last = newError("connect to", subject, err)
+		}
+		if ctx.Err() == nil && !IsRetriable(last) {
+			return last
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-time.After(backoff(a.cfg.RetryBackoff, a.cfg.RetryBackoffMax)(attempt)):
+		}
+	}
+}
+
+// ClusterID is the id that the cluster was formatted with.
+func (a *Admin) ClusterID(ctx context.Context) (string, error) {
+	m, err := a.adm.BrokerMetadata(ctx)
+	if err != nil {
+		return "", newError("read the cluster id", "", err)
+	}
+	return m.Cluster, nil
+}
+
+// Topic describes a topic.
+type Topic struct {
+	Name              string
+	Partitions        int
+	ReplicationFactor int
+	Internal          bool
+}
+
+// Topics describes the topics that exist among names; absent ones are missing
+// from the result. No names means no topics.
+func (a *Admin) Topics(ctx context.Context, names ...string) (map[string]Topic, error) {
+	if len(names) == 0 {
+		return map[string]Topic{}, nil
+	}
+	return a.topics(ctx, "describe", names)
+}
+
+// ListTopics describes all topics that this client may see, Kafka's internal ones included.
+func (a *Admin) ListTopics(ctx context.Context) (map[string]Topic, error) {
+	return a.topics(ctx, "list", nil)
+}
+
+func (a *Admin) topics(ctx context.Context, op string, names []string) (map[string]Topic, error) {
+	listed, err := a.adm.ListTopicsWithInternal(ctx, names...)
+	if err != nil {
+		return nil, newError(op+" topics", strings.Join(names, ","), err)
+	}
+	topics := make(map[string]Topic, len(listed))
+	for name, d := range listed {
+		if errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+			continue
+		}
+		if d.Err != nil {
+			return nil, newError(op+" topic", name, d.Err)
+		}
+		t := Topic{Name: name, Partitions: len(d.Partitions), Internal: d.IsInternal}
+		for _, p := range d.Partitions {
+			t.ReplicationFactor = max(t.ReplicationFactor, len(p.Replicas))
+		}
+		topics[name] = t
+	}
+	return topics, nil
+}
+
+// TopicConfigs reads all configs of a topic, defaults included.
+func (a *Admin) TopicConfigs(ctx context.Context, name string) (map[string]string, error) {
+	described, err := a.adm.DescribeTopicConfigs(ctx, name)
+	if err == nil {
+		var rc kadm.ResourceConfig
+		if rc, err = described.On(name, nil); err == nil {
+			err = rc.Err
+		}
+		if err == nil {
+			configs := make(map[string]string, len(rc.Configs))
+			for _, c := range rc.Configs {
+				configs[c.Key] = c.MaybeValue()
+			}
+			return configs, nil
+		}
+	}
+	return nil, newError("read the configs of topic", name, err)
+}
+
+// NewTopic is a topic to create.
+type NewTopic struct {
+	Name              string
+	Partitions        int32 // -1 = the broker's default
+	ReplicationFactor int16 // -1 = the broker's default
+	Configs           map[string]string
+}
+
+// CreateTopic creates a topic and returns when the controller has accepted it.
+// Errors to tell apart: ErrTopicExists, ErrNotAuthorised,
+// ErrInvalidReplicationFactor, ErrInvalidPartitions, ErrInvalidTopic,
+// ErrInvalidTopicConfig, ErrPolicyViolation.
+func (a *Admin) CreateTopic(ctx context.Context, t NewTopic) error {
+	configs := make(map[string]*string, len(t.Configs))
+	for k, v := range t.Configs {
+		configs[k] = &v
+	}
+	_, err := a.adm.CreateTopic(ctx, t.Partitions, t.ReplicationFactor, configs, t.Name)
+	e := newError("create topic", t.Name, err)
+	var typed *Error
+	if errors.As(e, &typed) && errors.Is(typed, ErrInvalidReplicationFactor) {
+		if brokers, err := a.adm.ListBrokers(ctx); err == nil {
+			typed.Advice = fmt.Sprintf("replication factor %d was asked for and the cluster has %d broker(s); %s", t.ReplicationFactor, len(brokers), typed.Advice)
+		}
+	}
+	return e
+}
+
+// DeleteTopics deletes topics; one that does not exist is no error.
+func (a *Admin) DeleteTopics(ctx context.Context, names ...string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	responses, err := a.adm.DeleteTopics(ctx, names...)
+	if err != nil {
+		return newError("delete topics", strings.Join(names, ","), err)
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(responses)) {
+		if err := responses[name].Err; err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			errs = append(errs, newError("delete topic", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// EndOffsets reads the offset after the last record of every partition of the topics.
+func (a *Admin) EndOffsets(ctx context.Context, topics ...string) (map[TopicPartition]int64, error) {
+	if len(topics) == 0 {
+		return map[TopicPartition]int64{}, nil
+	}
+	listed, err := a.adm.ListEndOffsets(ctx, topics...)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, newError("list end offsets of", strings.Join(topics, ","), err)
+	}
+	offsets := map[TopicPartition]int64{}
+	listed.Each(func(o kadm.ListedOffset) { offsets[TopicPartition{o.Topic, o.Partition}] = o.Offset })
+	return offsets, nil
+}
+
+// GroupOffsets reads all offsets that a group has stored; a group that does not
+// exist has none.
+func (a *Admin) GroupOffsets(ctx context.Context, group string) (map[TopicPartition]int64, error) {
+	return committed(ctx, a.adm, group, nil)
+}
+
+// AlterGroupOffsets sets offsets of a group without active members
+// (ErrGroupNotEmpty otherwise).
+func (a *Admin) AlterGroupOffsets(ctx context.Context, group string, offsets map[TopicPartition]int64) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	request := kadm.Offsets{}
+	for tp, offset := range offsets {
+		request.AddOffset(tp.Topic, tp.Partition, offset, -1)
+	}
+	err := a.adm.CommitAllOffsets(ctx, group, request)
+	if errors.Is(err, kerr.UnknownMemberID) {
+		err = kerr.NonEmptyGroup // what the broker means when it refuses a simple commit
+	}
+	return newError("alter offsets of group", group, err)
+}
+
+// DeleteGroupOffsets forgets single offsets of a group that does not read the
+// topics any more; the rest of the group stays.
+func (a *Admin) DeleteGroupOffsets(ctx context.Context, group string, partitions []TopicPartition) error {
+	if len(partitions) == 0 {
+		return nil
+	}
+	set := kadm.TopicsSet{}
+	for _, tp := range partitions {
+		set.Add(tp.Topic, tp.Partition)
+	}
+	responses, err := a.adm.DeleteOffsets(ctx, group, set)
+	if err == nil {
+		err = responses.Error()
+	}
+	return newError("delete offsets of group", group, err)
+}
+
+// DeleteGroup forgets a group without active members; one that does not exist is
+// no error.
+func (a *Admin) DeleteGroup(ctx context.Context, group string) error {
+	_, err := a.adm.DeleteGroup(ctx, group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil
+	}
+	return newError("delete group", group, err)
+}
+
+// committed reads a group's offsets, all of them when partitions is nil.
+func committed(ctx context.Context, adm *kadm.Client, group string, partitions []TopicPartition) (map[TopicPartition]int64, error) {
+	offsets := map[TopicPartition]int64{}
+	responses, err := adm.FetchOffsets(ctx, group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return offsets, nil
+	}
+	if err == nil {
+		err = responses.Error()
+	}
+	if err != nil {
+		return nil, newError("read offsets of group", group, err)
+	}
+	responses.Each(func(o kadm.OffsetResponse) {
+		if o.At >= 0 {
+			offsets[TopicPartition{o.Topic, o.Partition}] = o.At
+		}
+	})
+	if partitions == nil {
+		return offsets, nil
+	}
+	wanted := make(map[TopicPartition]int64, len(partitions))
+	for _, tp := range partitions {
+		if offset, ok := offsets[tp]; ok {
+			wanted[tp] = offset
+		}
+	}
+	return wanted, nil
+}
