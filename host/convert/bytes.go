@@ -1,0 +1,144 @@
+package convert
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tailrace/tailrace/sdk/go/data"
+)
+
+// byteArrayConverter hands bytes through.
+type byteArrayConverter struct{}
+
+func (byteArrayConverter) FromConnect(dst []byte, _ string, schema *data.Schema, wire []byte) (out, after []byte, err error) {
+	if schema != nil && schema.Type() != data.Bytes {
+		return nil, dst, dataError("Invalid schema type for ByteArrayConverter: %s", schema.Type())
+	}
+	k, body, err := open(schema, wire)
+	if err != nil {
+		return nil, dst, err
+	}
+	switch k {
+	case kindNull:
+		return nil, dst, nil
+	case kindBytes:
+		b, _, err := data.ReadBytes(body)
+		if err != nil {
+			return nil, dst, malformed(schema, err)
+		}
+		return b, dst, nil
+	}
+	return nil, dst, dataError("ByteArrayConverter is not compatible with objects of type %s", k.javaClass())
+}
+
+func (byteArrayConverter) ToConnect(dst []byte, _ string, kafka []byte) (schema *data.Schema, after []byte, err error) {
+	s := data.OptionalBytesSchema
+	if kafka == nil {
+		return s, appendNull(dst, s), nil
+	}
+	return s, data.AppendBytes(data.AppendPresence(dst, s, true), kafka), nil
+}
+
+func (c byteArrayConverter) FromHeader(dst []byte, topic, _ string, s *data.Schema, wire []byte) (out, after []byte, err error) {
+	return c.FromConnect(dst, topic, s, wire)
+}
+
+func (c byteArrayConverter) ToHeader(dst []byte, topic, _ string, kafka []byte) (schema *data.Schema, after []byte, err error) {
+	return c.ToConnect(dst, topic, kafka)
+}
+
+// stringConverter writes Java's toString of a value; a string is handed through.
+type stringConverter struct {
+	// latin is set for the single-byte encodings: code points up to max are a byte.
+	latin bool
+	max   rune
+}
+
+// encodings that Java knows everywhere and users set.
+var encodings = map[string]rune{"UTF-8": 0, "UTF8": 0, "ISO-8859-1": 0xff, "ISO8859_1": 0xff, "LATIN1": 0xff, "US-ASCII": 0x7f, "ASCII": 0x7f}
+
+func newString(props map[string]string) (both, error) {
+	enc, ok := props["converter.encoding"]
+	if !ok {
+		return &stringConverter{}, nil
+	}
+	top, ok := encodings[strings.ToUpper(enc)]
+	if !ok {
+		return nil, &Error{Class: ConfigException, Message: "Invalid value " + enc + " for configuration converter.encoding: " +
+			"only UTF-8, ISO-8859-1 and US-ASCII are supported"}
+	}
+	return &stringConverter{latin: top != 0, max: top}, nil
+}
+
+func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema, wire []byte) (out, after []byte, err error) {
+	k, body, err := open(schema, wire)
+	if err != nil {
+		return nil, dst, err
+	}
+	switch k {
+	case kindNull:
+		return nil, dst, nil
+	case kindString:
+		text, _, err := data.ReadBytes(body)
+		if err != nil {
+			return nil, dst, malformed(schema, err)
+		}
+		if !c.latin {
+			return text, dst, nil
+		}
+		return c.encode(dst, string(text))
+	}
+	v, _, err := data.ReadValue(schema, wire)
+	if err != nil {
+		return nil, dst, malformed(schema, err)
+	}
+	start := len(dst)
+	dst = appendJavaText(dst, v)
+	if !c.latin {
+		return dst[start:len(dst):len(dst)], dst, nil
+	}
+	text := string(dst[start:])
+	return c.encode(dst[:start], text)
+}
+
+// encode writes single-byte text; what does not fit becomes '?', as in Java.
+func (c *stringConverter) encode(dst []byte, text string) (out, after []byte, err error) {
+	start := len(dst)
+	for _, r := range text {
+		if r > c.max {
+			r = '?'
+		}
+		dst = append(dst, byte(r))
+	}
+	return dst[start:len(dst):len(dst)], dst, nil
+}
+
+func (c *stringConverter) ToConnect(dst []byte, _ string, kafka []byte) (schema *data.Schema, after []byte, err error) {
+	s := data.OptionalStringSchema
+	if kafka == nil {
+		return s, appendNull(dst, s), nil
+	}
+	dst = data.AppendPresence(dst, s, true)
+	if c.latin {
+		text := make([]byte, 0, len(kafka)+8)
+		for _, b := range kafka {
+			r := rune(b)
+			if r > c.max {
+				r = utf8.RuneError
+			}
+			text = utf8.AppendRune(text, r)
+		}
+		return s, data.AppendBytes(dst, text), nil
+	}
+	// Bytes that are not UTF-8 stay as they are, so that they leave as they
+	// came (I-7); Java would put U+FFFD in their place.
+	return s, data.AppendBytes(dst, kafka), nil
+}
+
+func (c *stringConverter) FromHeader(dst []byte, topic, _ string, s *data.Schema, wire []byte) (out, after []byte, err error) {
+	return c.FromConnect(dst, topic, s, wire)
+}
+
+func (c *stringConverter) ToHeader(dst []byte, topic, _ string, kafka []byte) (schema *data.Schema, after []byte, err error) {
+	return c.ToConnect(dst, topic, kafka)
+}
