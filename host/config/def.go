@@ -95,6 +95,10 @@ type Key struct {
 	Validator Validator
 	// Recommender offers values; nil offers none and keeps the key visible.
 	Recommender Recommender
+
+	// class is the outcome of looking up the class that a CLASS key names, when the
+	// installed plugins are known.
+	class *choice
 }
 
 // Label returns DisplayName, or the name when there is none.

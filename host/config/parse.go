@@ -118,6 +118,9 @@ func (k *Key) read(props map[string]string) (any, []error) {
 	} else {
 		value = k.defaultValue()
 	}
+	if k.class != nil && (len(errs) == 0) {
+		value, errs = k.class.apply(value)
+	}
 	if k.Validator != nil {
 		if err := k.Validator.Validate(k.Name, value); err != nil {
 			errs = append(errs, err)
