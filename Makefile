@@ -1,21 +1,36 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build generate clean
+.PHONY: help build test verify format generate bench bench-wire clean
 
-# The version stands in the binary and in every plugin: a tag, or the commit.
+# The version that the binary and the plugins tell: a tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-GO_BUILD = go build -trimpath -ldflags '-s -w -X github.com/tailrace/tailrace/sdk/go.buildVersion=$(VERSION)'
+GO_BUILD = go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/tailrace and every plugin into bin/plugins, nothing else
-	$(GO_BUILD) -o bin/tailrace ./host/cmd/tailrace
-	$(GO_BUILD) -o bin/plugins/ ./plugins/...
+	@$(GO_BUILD) -o bin/tailrace ./host/cmd/tailrace
+	@$(GO_BUILD) -o bin/plugins/ ./plugins/...
+
+test: build ## Set up everything and run every test, with a real Kafka (TESTARGS="./host/task -run Drain" for some)
+	@tools/test $(TESTARGS)
+
+verify: ## Check format, lint, protocol compatibility, generated code and go.mod
+	@tools/verify
+
+format: ## Format the Go and protocol files
+	@tools/format
 
 generate: ## Generate gen/ from the protocol files in proto/
 	@tools/generate
 
-clean: ## Remove what was built; the downloads under .cache stay
+bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/benchmarks.md (BENCHARGS=-short for a quick look)
+	@go run ./test/bench $(BENCHARGS)
+
+bench-wire: ## Measure what a record costs between host and plugin, and update docs/protocol.md
+	@go run ./test/benchwire -doc docs/protocol.md
+
+clean: ## Remove what was built; what was fetched stays in .cache
 	rm -rf bin .run

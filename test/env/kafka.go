@@ -227,7 +227,7 @@ func keepLog(t testing.TB, what, path string) {
 		t.Logf("the log of the %s cannot be read: %v", what, err)
 		return
 	}
-	kept, err := os.CreateTemp("", "tailrace-failed-*.log")
+	kept, err := os.CreateTemp("", "tailrace-failed-*.log") //nolint:usetesting // it must outlive the test
 	if err != nil {
 		t.Logf("the log of the %s cannot be kept: %v", what, err)
 		return

@@ -56,7 +56,7 @@ func prepare(ctx context.Context) (artifacts, error) {
 		return artifacts{}, err
 	}
 	a := artifacts{dir: filepath.Join(root, ".cache", "kafka-"+KafkaVersion), java: java}
-	if err := os.MkdirAll(a.dir, 0o755); err != nil {
+	if err := os.MkdirAll(a.dir, 0o750); err != nil {
 		return artifacts{}, err
 	}
 
@@ -101,7 +101,7 @@ func (a artifacts) fetchJars(ctx context.Context) error {
 		return err
 	}
 	jars := filepath.Join(work, "lib")
-	out, err := exec.CommandContext(ctx, maven, "-q", "-B", "-f", filepath.Join(work, "pom.xml"), mavenGoal, //nolint:gosec // mvn from PATH with our own arguments
+	out, err := exec.CommandContext(ctx, maven, "-q", "-B", "-f", filepath.Join(work, "pom.xml"), mavenGoal,
 		"-DincludeScope=runtime", "-DoutputDirectory="+jars).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("fetch Kafka's jars with %s: %w\n%s", maven, err, out)
@@ -137,7 +137,7 @@ func (a artifacts) formatTemplate(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, formatTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, a.java.Command(), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", //nolint:gosec // java of this machine with our own arguments
+	out, err := exec.CommandContext(ctx, a.java.Command(), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-cp", a.classPath(), "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", config).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("format a broker's data folder: %w\n%s", err, out)

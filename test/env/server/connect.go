@@ -52,7 +52,7 @@ func StartConnect(ctx context.Context, options ConnectOptions) (*Connect, error)
 	properties := connectProperties(options, dir, c.url)
 	maps.Copy(properties, options.Properties)
 	workerFile := filepath.Join(dir, "worker.properties")
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "plugins"), 0o755), writeProperties(workerFile, properties)); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "plugins"), 0o750), writeProperties(workerFile, properties)); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 

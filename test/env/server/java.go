@@ -34,8 +34,8 @@ func FindJava() (Java, error) {
 		homes = append(homes, home)
 	}
 	if onPath, err := exec.LookPath("java"); err == nil {
-		if real, err := filepath.EvalSymlinks(onPath); err == nil {
-			homes = append(homes, filepath.Dir(filepath.Dir(real)))
+		if target, err := filepath.EvalSymlinks(onPath); err == nil {
+			homes = append(homes, filepath.Dir(filepath.Dir(target)))
 		}
 	}
 

@@ -41,7 +41,7 @@ func startProcess(argv []string, environment []string, logPath, removeDir string
 	}
 	defer log.Close()
 
-	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // our own arguments; it outlives any call, the guard ends it
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx // it outlives any call, the guard ends it
 	cmd.Env = environment
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -63,7 +63,7 @@ func (p *process) startGuard(removeDir string) error {
 		return err
 	}
 	defer read.Close()
-	guard := exec.Command("/bin/sh", "-c", guardScript, "guard", fmt.Sprint(p.cmd.Process.Pid), removeDir) //nolint:gosec,noctx // as above
+	guard := exec.Command("/bin/sh", "-c", guardScript, "guard", fmt.Sprint(p.cmd.Process.Pid), removeDir) //nolint:noctx // as above
 	guard.Stdin = read
 	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C must not reach it
 	if err := guard.Start(); err != nil {

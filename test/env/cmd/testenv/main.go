@@ -53,7 +53,7 @@ func run(argv []string) (status int, err error) {
 			server.KafkaVersion, broker.Addr(), time.Since(started).Seconds(), broker.Log())
 	}
 
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // running the given command is what this is for
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
