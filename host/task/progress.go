@@ -1,0 +1,49 @@
+package task
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/tailrace/tailrace/host/kafka"
+	"github.com/tailrace/tailrace/host/plugin"
+)
+
+// Snapshot is the account of a task at one moment, exact to a batch. Counters run
+// from the start of Run.
+type Snapshot struct {
+	State State
+	// Records and Bytes passed through: acknowledged by Kafka (source), accepted by the task (sink).
+	Records, Bytes uint64
+	// Batches is the number of frames of records.
+	Batches uint64
+	// InFlightBytes is what was taken over and is not finished.
+	InFlightBytes int64
+	// Skipped are records that were dropped because errors are tolerated,
+	// Errors all failures of records.
+	Skipped, Errors uint64
+	// Retries are failures that were tried again, Restarts new plugin processes.
+	Retries, Restarts uint64
+	// Commits and CommitFailures count offset commits.
+	Commits, CommitFailures uint64
+	// CommittedThrough is the last sequence number that is safe (source).
+	CommittedThrough uint64
+	// LastError is the last failure that did not end the task; empty for none.
+	LastError   string
+	LastErrorAt time.Time
+	// Call is the user code under way in the plugin, as its heartbeat said.
+	Call plugin.Call
+	// Kafka says whether brokers answer.
+	Kafka kafka.Health
+}
+
+// progress is written by the owner goroutine and read by any.
+type progress struct{ current atomic.Pointer[Snapshot] }
+
+func (p *progress) load() Snapshot {
+	if s := p.current.Load(); s != nil {
+		return *s
+	}
+	return Snapshot{}
+}
+
+func (p *progress) publish(s Snapshot) { p.current.Store(&s) }
