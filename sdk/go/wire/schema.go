@@ -161,11 +161,7 @@ func schemaToProto(s *data.Schema, depth int) (*pluginv1.Schema, error) {
 		}
 		p.Parameters[kv.Key] = kv.Value
 	}
-	if _, ok := s.Default(); ok {
-		def, err := s.AppendDefault([]byte{}) // not nil even when empty
-		if err != nil {
-			return nil, fmt.Errorf("default of schema %q: %w", s.Name(), err)
-		}
+	if def, ok := s.AppendDefault([]byte{}); ok { // not nil even when empty
 		p.DefaultValue = def
 	}
 	var err error

@@ -1,0 +1,4 @@
+package connect
+
+// Serve is the main function of a plugin. It never returns.
+func Serve(p Plugin) { panic("not yet") }
