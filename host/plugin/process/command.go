@@ -27,7 +27,7 @@ const ProtocolVersion = 1
 // The cookie tells a plugin that it was started by a host and not by a person. It is no secret.
 const (
 	CookieKey   = "TAILRACE_PLUGIN"
-	CookieValue = "tailrace-plugin-v1"
+	CookieValue = "6f1d1a8e-connect"
 )
 
 // Command says what to start and with which limits.

@@ -81,18 +81,19 @@ func (s *lineSplitter) flush() {
 	s.partial, s.cut = s.partial[:0], 0
 }
 
-// rate is a token bucket. It is used by one goroutine.
-type rate struct {
+// Rate is a token bucket. It is used by one goroutine.
+type Rate struct {
 	perSecond, burst, tokens float64
 	last                     time.Time
 }
 
-func newRate(perSecond, burst float64) *rate {
-	return &rate{perSecond: perSecond, burst: burst, tokens: burst}
+// NewRate makes a full bucket of burst tokens that gains perSecond tokens a second.
+func NewRate(perSecond, burst float64) *Rate {
+	return &Rate{perSecond: perSecond, burst: burst, tokens: burst}
 }
 
-// take takes n tokens at time now and returns how long to wait until the bucket is out of debt.
-func (r *rate) take(n float64, now time.Time) time.Duration {
+// Take takes n tokens at time now and returns how long to wait until the bucket is out of debt.
+func (r *Rate) Take(n float64, now time.Time) time.Duration {
 	if !r.last.IsZero() {
 		r.tokens = min(r.burst, r.tokens+now.Sub(r.last).Seconds()*r.perSecond)
 	}
@@ -111,8 +112,8 @@ type outputReader struct {
 	mask     func(string) string
 	tail     *tail
 	stream   string // "stderr" or "stdout"
-	lines    *rate
-	bytes    *rate
+	lines    *Rate
+	bytes    *Rate
 	dropped  int
 	lastNote time.Time
 	// intercept sees a line first; true means that it took it. Used for the handshake.
@@ -123,13 +124,13 @@ type outputReader struct {
 func newOutputReader(logger *slog.Logger, mask func(string) string, tail *tail, stream string) *outputReader {
 	return &outputReader{
 		logger: logger, mask: mask, tail: tail, stream: stream,
-		lines: newRate(maxLinesPerSecond, burstLines),
-		bytes: newRate(maxBytesPerSecond, maxBytesPerSecond),
+		lines: NewRate(maxLinesPerSecond, burstLines),
+		bytes: NewRate(maxBytesPerSecond, maxBytesPerSecond),
 	}
 }
 
 // run reads until the end of the pipe or its deadline.
-func (o *outputReader) run(pipe io.Reader, stop <-chan struct{}) {
+func (o *outputReader) run(pipe io.Reader, dead <-chan struct{}) {
 	splitter := lineSplitter{line: o.line}
 	buffer := make([]byte, readBufferBytes)
 	for {
@@ -139,12 +140,7 @@ func (o *outputReader) run(pipe io.Reader, stop <-chan struct{}) {
 		if err != nil {
 			break
 		}
-		if wait := o.bytes.take(float64(n), time.Now()); wait > 0 {
-			select {
-			case <-time.After(wait):
-			case <-stop: // the plugin is dead: read what is left without pause
-			}
-		}
+		o.pause(n, dead)
 	}
 	splitter.flush()
 	o.noteDropped(time.Now(), true)
@@ -158,8 +154,8 @@ func (o *outputReader) line(raw []byte, cutBytes int) {
 		return
 	}
 	now := time.Now()
-	// take before masking: a flood must stay cheap.
-	over := o.lines.take(1, now) > 0
+	// Before masking: a flood must stay cheap.
+	over := o.lines.Take(1, now) > 0
 	if over {
 		o.lines.tokens++ // a dropped line costs nothing
 		o.dropped++
@@ -182,6 +178,41 @@ func (o *outputReader) line(raw []byte, cutBytes int) {
 		attrs = append(attrs, slog.String("stream", o.stream))
 	}
 	o.logger.LogAttrs(context.Background(), level, message, attrs...)
+}
+
+// LogWriter takes output of the plugin that came by another way than its pipes (go-plugin's stdio service), under the same
+// bounds. Write blocks while the plugin is over its rate. One goroutine writes.
+type LogWriter struct {
+	reader   *outputReader
+	splitter lineSplitter
+	dead     <-chan struct{}
+}
+
+// LogWriter makes a writer for "stdout" or "stderr".
+func (p *Process) LogWriter(stream string) *LogWriter {
+	w := &LogWriter{reader: newOutputReader(p.logger, p.command.mask, &p.tail, stream), dead: p.dead}
+	w.splitter.line = w.reader.line
+	return w
+}
+
+func (w *LogWriter) Write(data []byte) (int, error) {
+	w.splitter.write(data)
+	w.reader.pause(len(data), w.dead)
+	return len(data), nil
+}
+
+// pause waits while the plugin is over its byte rate. A dead plugin's rest is read without pause.
+func (o *outputReader) pause(n int, dead <-chan struct{}) {
+	wait := o.bytes.Take(float64(n), time.Now())
+	if wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-dead:
+	}
 }
 
 // noteDropped tells once a second that lines were dropped, and at the end (last).
