@@ -111,23 +111,34 @@ func (b *Builder) Build() (*Schema, error) {
 	if s.depth > MaxSchemaDepth {
 		return nil, b.errorf(fmt.Errorf("nested %d levels deep; the limit is %d", s.depth, MaxSchemaDepth))
 	}
-	def := b.def
+	if err := b.setDefault(&s); err != nil {
+		return nil, b.errorf(fmt.Errorf("default value: %w", err))
+	}
+	return &s, nil
+}
+
+// setDefault gives a finished schema its default.
+func (b *Builder) setDefault(s *Schema) (err error) {
+	bare, def := *s, b.def
 	if b.hasWire {
-		v, err := decodeDefault(&s, b.wireDefault)
-		if err != nil {
-			return nil, b.errorf(fmt.Errorf("default value: %w", err))
+		if def, err = decodeDefault(&bare, b.wireDefault); err != nil {
+			return err
 		}
-		def = v
 	}
 	if isNull(def) {
-		return &s, nil
+		return nil
 	}
-	if err := checkDefault(&s, def); err != nil {
-		return nil, b.errorf(fmt.Errorf("default value: %w", err))
+	if st, ok := def.(*Struct); ok && bare.typ == StructType && bare.sameFields(st.schema) {
+		// It may have been made for a variant (required, or of another name). A copy, because schemas do not change.
+		def = &Struct{schema: &bare, values: slices.Clone(st.values)}
+		s.bare = &bare
+	}
+	if err := checkDefault(&bare, def); err != nil {
+		return err
 	}
 	s.def = def
 	s.finish()
-	return &s, nil
+	return nil
 }
 
 // MustBuild is Build for schemas fixed in the program; it panics on a mistake.
@@ -142,7 +153,7 @@ func (b *Builder) MustBuild() *Schema {
 // ToBuilder starts a builder with all attributes and parts of s, to make a variant of it.
 func (s *Schema) ToBuilder() *Builder {
 	b := &Builder{s: *s, def: s.def, schemalessOK: true}
-	b.s.def, b.s.index, b.s.fields = nil, nil, slices.Clone(s.fields)
+	b.s.def, b.s.bare, b.s.index, b.s.fields = nil, nil, nil, slices.Clone(s.fields)
 	if len(s.params) > 0 {
 		b.params = make(map[string]string, len(s.params))
 		for _, p := range s.params {

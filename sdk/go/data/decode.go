@@ -52,6 +52,29 @@ type decoder struct {
 	b       []byte
 	pos     int
 	empties int
+	// shared is a copy of b from sharedAt on, made when the first string is read from a short input.
+	shared   string
+	sharedAt int
+}
+
+// shareLimit is the longest input whose strings are parts of one copy. That saves an allocation for each, and a string
+// that is kept holds at most this much memory.
+const shareLimit = 1024
+
+// text reads a string.
+func (d *decoder) text(s *Schema) (string, error) {
+	raw, err := d.bytes(s)
+	if err != nil || len(raw) == 0 {
+		return "", err
+	}
+	start := d.pos - len(raw)
+	if d.shared == "" {
+		if len(d.b)-start > shareLimit {
+			return string(raw), nil
+		}
+		d.shared, d.sharedAt = string(d.b[start:]), start
+	}
+	return d.shared[start-d.sharedAt : d.pos-d.sharedAt], nil
 }
 
 // firstItems bounds what is allocated for a declared count before items have been seen.
@@ -104,11 +127,8 @@ func (d *decoder) body(s *Schema) (any, error) {
 		t, err := d.boolean(s)
 		return t, err
 	case String:
-		raw, err := d.bytes(s)
-		if err != nil {
-			return nil, err
-		}
-		return string(raw), nil
+		text, err := d.text(s)
+		return text, err
 	case Bytes:
 		raw, err := d.bytes(s)
 		if err != nil {
@@ -157,8 +177,7 @@ func (d *decoder) structure(s *Schema) (any, error) {
 	if err := d.enter(s); err != nil {
 		return nil, err
 	}
-	// One allocation for the struct and one for its values.
-	st := &Struct{schema: s, values: make([]any, len(s.fields))}
+	st := newStruct(s)
 	for i := range s.fields {
 		f := &s.fields[i]
 		v, err := d.value(f.Schema)
@@ -285,6 +304,9 @@ func (d *decoder) anyArray(depth int) (any, error) {
 		if n == 0 {
 			return list, nil
 		}
+		if len(list) == 0 {
+			list = make([]any, 0, min(n, firstItems))
+		}
 		for range n {
 			v, err := d.any(depth + 1)
 			if err != nil {
@@ -310,6 +332,9 @@ func (d *decoder) anyMap(stringKeys bool, depth int) (any, error) {
 		}
 		if n == 0 {
 			return m, nil
+		}
+		if m.entries == nil {
+			m.entries = make([]MapEntry, 0, min(n, firstItems))
 		}
 		for i := range n {
 			var key any

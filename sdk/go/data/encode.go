@@ -244,7 +244,7 @@ func (e *encoder) mapping(s *Schema, m *Map) error {
 }
 
 func (e *encoder) structure(s *Schema, st *Struct) error {
-	if st.schema != s && !st.schema.Equal(s) {
+	if !s.fits(st.schema) {
 		return schemaMismatch(s, st)
 	}
 	if s.minSize == 0 {

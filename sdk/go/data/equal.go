@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// isNull reports whether v stands for null: nil, or a nil *Map or *Struct.
+// isNull reports whether v stands for null: nil, or a nil *Map or *Struct (or a Struct that was not made here and so has
+// no schema).
 func isNull(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -16,7 +17,7 @@ func isNull(v any) bool {
 	case *Map:
 		return v == nil
 	case *Struct:
-		return v == nil
+		return v == nil || v.schema == nil
 	}
 	return false
 }

@@ -34,6 +34,7 @@ type Schema struct {
 	scaleErr string
 	params   []Parameter // sorted by key
 	def      any         // nil = no default
+	bare     *Schema     // of a struct with a default: the same without it, which is the schema of the default
 	fields   []Field
 	index    map[string]int // field name -> position; nil for few fields
 	key      *Schema
@@ -161,6 +162,19 @@ func (s *Schema) Equal(o *Schema) bool {
 		}
 	}
 	return s.key.Equal(o.key) && s.value.Equal(o.value) && Equal(s.def, o.def)
+}
+
+// fits reports whether a struct made with schema o is a value of s. That is Equal, except that the default of a struct
+// schema cannot carry that schema itself, so the schema without the default is as good.
+func (s *Schema) fits(o *Schema) bool {
+	return o == s || s.bare != nil && o.Equal(s.bare) || o.Equal(s)
+}
+
+// sameFields reports whether two struct schemas differ in other things than their fields only.
+func (s *Schema) sameFields(o *Schema) bool {
+	return slices.EqualFunc(s.fields, o.fields, func(a, b Field) bool {
+		return a.Name == b.Name && a.Schema.Equal(b.Schema)
+	})
 }
 
 // Hash is a 64-bit digest of everything that Equal compares: equal schemas have equal hashes, in every process and

@@ -17,7 +17,36 @@ func NewStructValue(schema *Schema) (*Struct, error) {
 	if schema == nil || schema.typ != StructType {
 		return nil, fmt.Errorf("not a struct schema: %s", schema)
 	}
-	return &Struct{schema: schema, values: make([]any, len(schema.fields))}, nil
+	return newStruct(schema), nil
+}
+
+// newStruct puts the values of a small struct beside it, in one allocation: reading records is where they are made.
+func newStruct(schema *Schema) *Struct {
+	switch n := len(schema.fields); {
+	case n <= 4:
+		s := &struct {
+			Struct
+			room [4]any
+		}{Struct: Struct{schema: schema}}
+		s.values = s.room[:n:n]
+		return &s.Struct
+	case n <= 8:
+		s := &struct {
+			Struct
+			room [8]any
+		}{Struct: Struct{schema: schema}}
+		s.values = s.room[:n:n]
+		return &s.Struct
+	case n <= 16:
+		s := &struct {
+			Struct
+			room [16]any
+		}{Struct: Struct{schema: schema}}
+		s.values = s.room[:n:n]
+		return &s.Struct
+	default:
+		return &Struct{schema: schema, values: make([]any, n)}
+	}
 }
 
 // Schema is the struct's schema, never nil.

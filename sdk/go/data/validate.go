@@ -56,7 +56,7 @@ func validate(s *Schema, v any, depth int) error {
 		if !ok {
 			return wrongType(s, v)
 		}
-		if !st.schema.Equal(s) {
+		if !s.fits(st.schema) {
 			return schemaMismatch(s, st)
 		}
 		return validateFields(st, depth)
@@ -171,7 +171,7 @@ func badValue(s *Schema, v any, reason string) error {
 }
 
 func wrongType(s *Schema, v any) error {
-	return badValue(s, v, fmt.Sprintf("%s needs a %s, got %T", s.describe(), s.goType(), v))
+	return badValue(s, v, fmt.Sprintf("%s needs a Go %s, got %T", s.describe(), s.goType(), v))
 }
 
 func schemaMismatch(s *Schema, st *Struct) error {

@@ -211,6 +211,11 @@ func structVectors(add func(string, *data.Schema, any)) {
 	optionalPoint := vectorPoint.ToBuilder().Optional().MustBuild()
 	add("struct optional", optionalPoint, mustStruct(optionalPoint, int32(1), nil))
 	add("struct optional null", optionalPoint, nil)
+	defaultPoint := optionalPoint.ToBuilder().Default(mustStruct(vectorPoint, int32(7), nil)).MustBuild()
+	add("struct with default: null", defaultPoint, nil)
+	add("struct with default: value", defaultPoint, mustStruct(defaultPoint, int32(1), int32(2)))
+	inner := data.NewStruct().Field("p", vectorPoint.ToBuilder().Default(mustStruct(vectorPoint, int32(7), nil)).MustBuild()).MustBuild()
+	add("struct with a field whose default is a struct", inner, mustStruct(inner, mustStruct(inner.Fields()[0].Schema, int32(1), nil)))
 	add("struct of 8 fields", vectorOrder, mustStruct(vectorOrder, int64(1234567890123), "Åsa", decimal("199900", 2), data.FromMillis(1700000000123), true, nil, []any{"new", "vip"}, 1.25))
 	line := data.NewStruct().Name("Line").Field("from", vectorPoint).Field("to", optionalPoint).
 		Field("via", data.NewArray(vectorPoint).MustBuild()).Field("named", data.NewMap(data.StringSchema, vectorPoint).MustBuild()).MustBuild()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // The functions of this file are the Avro primitives, for code that writes or reads positions of a struct directly
@@ -86,6 +87,19 @@ func ReadLong(b []byte) (v int64, rest []byte, err error) {
 
 // varint returns the bytes used, 0 if b ends too early, -1 if it does not fit 64 bits.
 func varint(b []byte) (int64, int) {
+	if len(b) >= 8 {
+		// Ids and timestamps take five to seven bytes; gathering their 7-bit groups together is several times faster than
+		// byte by byte. The first byte below 0x80 is the last one.
+		x := binary.LittleEndian.Uint64(b)
+		if end := ^x & 0x8080808080808080; end != 0 {
+			n := bits.TrailingZeros64(end)/8 + 1
+			x &= ^uint64(0) >> (64 - 8*n)
+			x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+			x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+			x = x&0x000000000fffffff | x&0x0fffffff00000000>>4
+			return int64(x>>1) ^ -int64(x&1), n
+		}
+	}
 	u, n := binary.Uvarint(b)
 	if n < 0 {
 		return 0, -1
