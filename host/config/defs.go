@@ -16,6 +16,9 @@ var DistributedWorkerDef = sync.OnceValue(func() *Def {
 		distributedKeysBeforeSASL, saslKeys, distributedKeysAfterSASL, tailraceWorkerKeys)...)
 })
 
+// commonConnectorDef returns the keys that sources and sinks share.
+var commonConnectorDef = sync.OnceValue(func() *Def { return NewDef(connectorKeys...) })
+
 // SourceConnectorDef returns the framework's keys of a source connector. Tailrace's
 // own keys are not part of it; see [ProcessDef].
 var SourceConnectorDef = sync.OnceValue(func() *Def {

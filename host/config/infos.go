@@ -126,8 +126,18 @@ func Merge(name string, parts ...Report) ConfigInfos {
 		}
 		for _, info := range part.Infos {
 			if i, again := index[info.Value.Name]; again {
-				infos[i] = replace(infos[i], info)
-				continue
+				info = replace(infos[i], info)
+				if (infos[i].Definition == nil) == (info.Definition == nil) {
+					infos[i] = info
+					continue
+				}
+				// What was unknown is known now: it moves to its definition's place.
+				infos = slices.Delete(infos, i, i+1)
+				for name, at := range index {
+					if at > i {
+						index[name] = at - 1
+					}
+				}
 			}
 			index[info.Value.Name] = len(infos)
 			infos = append(infos, info)

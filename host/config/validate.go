@@ -135,12 +135,13 @@ func (r ValidateRequest) framework(props map[string]string) Report {
 	}
 	fail("connector.class", mismatch)
 	fail("connector.plugin.version", mismatch)
-	if r.Kind == Sink {
+	switch {
+	case mismatch != "":
+	case r.Kind == Sink:
 		r.checkSink(props, fail)
-	} else {
+		r.checkNegations(props, fail)
+	default:
 		r.checkSource(props, fail)
-	}
-	if mismatch == "" {
 		r.checkNegations(props, fail)
 	}
 	for _, name := range r.Nulls {

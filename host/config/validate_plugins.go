@@ -152,12 +152,15 @@ func (r ValidateRequest) versionError(props map[string]string) string {
 
 // enrichedDef is the connector definition with what depends on the installed
 // plugins filled in: defaults, offers and checks of classes, and the keys of
-// transforms and predicates. bare leaves out everything but the connector's own
-// version, as Kafka Connect does when that is wrong.
+// transforms and predicates. bare leaves out everything but what every connector
+// has, as Kafka Connect does when the connector's version is not installed.
 func (r ValidateRequest) enrichedDef(props map[string]string, bare bool) *Def {
 	def := connectorDef(r.Kind)
 	if len(r.Plugins) == 0 {
 		return def
+	}
+	if bare {
+		def = commonConnectorDef()
 	}
 	def = def.With(r.connectorVersionKey(def, props))
 	if bare {
@@ -256,15 +259,14 @@ func (r ValidateRequest) converters(props map[string]string) Report {
 		values := chosen.plugin.Def.Validate(options)
 		names := make([]string, 0, len(values))
 		for _, v := range values {
-			names = append(names, role.key()+"."+v.Name)
+			names = append(names, v.Name)
 		}
 		for _, name := range javaHashOrder(names) {
-			bare := strings.TrimPrefix(name, role.key()+".")
-			key := *chosen.plugin.Def.Key(bare)
-			key.DisplayName, key.Name = key.Label(), name
+			key := *chosen.plugin.Def.Key(name)
+			value := values[slices.IndexFunc(values, func(v ConfigValue) bool { return v.Name == name })]
+			key.DisplayName, key.Name = key.Label(), role.key()+"."+name
 			info := NewKeyInfo(&key)
-			value := values[slices.IndexFunc(values, func(v ConfigValue) bool { return v.Name == bare })]
-			value.Name = name
+			value.Name = key.Name
 			out.Infos = append(out.Infos, ConfigInfo{&info, value})
 			if key.Group != "" && !slices.Contains(out.Groups, key.Group) {
 				out.Groups = append(out.Groups, key.Group)
