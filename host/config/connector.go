@@ -175,6 +175,12 @@ func (c *Connector) read(props map[string]string, w *Worker) error {
 			c.Warnings = append(c.Warnings, Warning{u.Key, fmt.Sprintf("the reference %s has no value and is left as it is; check the provider's path and key", u.Reference)})
 		}
 	}
+	for _, key := range sortedKeys(props) {
+		known := strings.HasPrefix(key, ProcessEnvPrefix) || ProcessDef().Key(key) != nil
+		if near := nearest(key, []string{ProcessIsolationKey, ProcessMemoryLimitKey, ProcessCPULimitKey, TaskCreditBytesKey}); near != "" && !known {
+			c.Warnings = append(c.Warnings, Warning{key, fmt.Sprintf("is not a setting of the worker; did you mean %s?", near)})
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -53,8 +53,8 @@ func ParseConnectorFile(file string, data []byte) (ConnectorFile, error) {
 	if err != nil {
 		return ConnectorFile{}, err
 	}
-	c.Name = c.Config["name"]
-	if strings.TrimSpace(c.Name) == "" {
+	c.Name = javaTrim(c.Config["name"])
+	if c.Name == "" {
 		return ConnectorFile{}, fmt.Errorf("%s: the setting name is missing; give the connector a name", file)
 	}
 	if err := CheckConnectorName(c.Name); err != nil {
@@ -63,6 +63,7 @@ func ParseConnectorFile(file string, data []byte) (ConnectorFile, error) {
 	if strings.TrimSpace(c.Config["connector.class"]) == "" {
 		return ConnectorFile{}, fmt.Errorf("%s: the setting connector.class is missing; name the plugin to run", file)
 	}
+	c.Config["name"] = c.Name
 	return c, nil
 }
 

@@ -112,8 +112,8 @@ func normal(v ConfigValue) ConfigValue {
 }
 
 // Merge puts parts together, in order. A key that occurs again replaces the earlier
-// finding in its place, as a connector may redefine a key of the framework; an
-// error about a null value is kept then. Keys without definition come first.
+// finding in its place, as a connector may redefine a key of the framework. Keys
+// without definition come first.
 func Merge(name string, parts ...Report) ConfigInfos {
 	out := ConfigInfos{Name: name, Groups: []string{}, Configs: []ConfigInfo{}}
 	var infos []ConfigInfo
@@ -154,13 +154,16 @@ func Merge(name string, parts ...Report) ConfigInfos {
 	return out
 }
 
-// replace returns the later finding, with the error about a null value kept: null
-// is refused for every key, also where the plugin would let it pass. Kafka Connect
-// loses the error there, and the connector then fails when it starts.
+// replace returns the later finding. Errors about a key that was not known yet stay,
+// and so does the one about null: null is refused for every key, also where the
+// plugin would let it pass. Kafka Connect loses that error, and the connector then
+// fails when it starts.
 func replace(earlier, later ConfigInfo) ConfigInfo {
-	if slices.Contains(earlier.Value.Errors, nullValue) && !slices.Contains(later.Value.Errors, nullValue) {
-		later.Value = normal(later.Value)
-		later.Value.Errors = append(later.Value.Errors, nullValue)
+	later.Value = normal(later.Value)
+	for _, text := range earlier.Value.Errors {
+		if (earlier.Definition == nil || text == nullValue) && !slices.Contains(later.Value.Errors, text) {
+			later.Value.Errors = append(later.Value.Errors, text)
+		}
 	}
 	return later
 }

@@ -1,15 +1,21 @@
 package config
 
 import (
-	"maps"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // minSecretBytes is the length from which a secret is replaced inside free text. A
 // shorter one ("1", "no") would tear ordinary words apart and says little; as the
 // whole value of a setting it is hidden at any length.
 const minSecretBytes = 3
+
+// minSecretLineBytes is the length from which one line of a secret of several lines
+// (a PEM text) is hidden by itself.
+const minSecretLineBytes = 12
 
 // Masker hides secrets: what came out of a config provider, and values of PASSWORD
 // keys. Everything that leaves the worker for a reader (logs, states with traces,
@@ -18,7 +24,7 @@ const minSecretBytes = 3
 type Masker struct {
 	secrets   map[string]bool
 	passwords map[string]bool // names of PASSWORD keys
-	replacer  *strings.Replacer
+	forms     []string        // what to look for in texts
 }
 
 // NewMasker returns a masker for the given secret texts. Empty ones are ignored.
@@ -48,7 +54,12 @@ func (m *Masker) AddProps(props map[string]string, defs ...*Def) {
 		if isSecretKey(name, defs) {
 			m.passwords[name] = true
 			if !reference.MatchString(value) {
-				m.secrets[value] = value != ""
+				m.secrets[value] = true
+			}
+			if strings.HasSuffix(name, "sasl.jaas.config") {
+				for _, option := range jaasSecret.FindAllStringSubmatch(value, -1) {
+					m.secrets[option[1]] = true
+				}
 			}
 		}
 	}
@@ -56,31 +67,63 @@ func (m *Masker) AddProps(props map[string]string, defs ...*Def) {
 	m.rebuild()
 }
 
+// rebuild lists the forms in which a secret may turn up inside a text: as it is,
+// inside a JSON string, inside a URL, and line by line for keys and certificates.
 func (m *Masker) rebuild() {
-	// The longest first: a secret may be the beginning of another one.
-	texts := slices.SortedFunc(maps.Keys(m.secrets), func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
-	var pairs []string
-	for _, s := range texts {
-		for _, form := range []string{s, jsonEscaped(s)} {
-			if len(form) >= minSecretBytes {
-				pairs = append(pairs, form, Hidden)
+	forms := map[string]bool{}
+	for secret := range m.secrets {
+		forms[secret] = true
+		forms[jsonEscaped(secret)] = true
+		forms[url.QueryEscape(secret)] = true
+		for line := range strings.Lines(secret) {
+			if line = strings.TrimSpace(line); len(line) >= minSecretLineBytes {
+				forms[line] = true
 			}
 		}
 	}
-	m.replacer = strings.NewReplacer(pairs...)
+	m.forms = m.forms[:0]
+	for form := range forms {
+		if len(form) >= minSecretBytes {
+			m.forms = append(m.forms, form)
+		}
+	}
+	slices.Sort(m.forms)
 }
 
-// Text returns the text with every secret in it replaced by [Hidden].
+// Text returns the text with every secret in it replaced by [Hidden]. Secrets that
+// overlap are replaced together, so that no part of one stays behind.
 func (m *Masker) Text(text string) string {
-	if m == nil || m.replacer == nil {
+	if m == nil {
 		return text
 	}
-	return m.replacer.Replace(text)
+	var spans [][2]int
+	for _, form := range m.forms {
+		for from := 0; ; from++ {
+			at := strings.Index(text[from:], form)
+			if at < 0 {
+				break
+			}
+			from += at
+			spans = append(spans, [2]int{from, from + len(form)})
+		}
+	}
+	if len(spans) == 0 {
+		return text
+	}
+	slices.SortFunc(spans, func(a, b [2]int) int { return a[0] - b[0] })
+	var out strings.Builder
+	end := 0
+	for i := 0; i < len(spans); {
+		start, stop := spans[i][0], spans[i][1]
+		for i++; i < len(spans) && spans[i][0] < stop; i++ {
+			stop = max(stop, spans[i][1])
+		}
+		out.WriteString(text[end:start])
+		out.WriteString(Hidden)
+		end = stop
+	}
+	out.WriteString(text[end:])
+	return out.String()
 }
 
 // Value returns the value of a setting as it may be shown.
@@ -115,6 +158,10 @@ func (m *Masker) Error(err error) error {
 	return err
 }
 
+// jaasSecret finds the secret options of a login module, which may be shown apart
+// from the rest of sasl.jaas.config.
+var jaasSecret = regexp.MustCompile(`(?i)(?:password|secret|token)\w*\s*=\s*["']([^"']*)["']`)
+
 type maskedError string
 
 func (e maskedError) Error() string { return string(e) }
@@ -143,8 +190,8 @@ func isSecretKey(name string, defs []*Def) bool {
 // such as options of converters.
 func IsSecretName(name string) bool {
 	name = strings.ToLower(name)
-	for _, k := range slices.Concat(tlsKeys, saslKeys) {
-		if k.Type == Password && (name == k.Name || strings.HasSuffix(name, "."+k.Name)) {
+	for _, key := range clientSecrets() {
+		if name == key || strings.HasSuffix(name, "."+key) {
 			return true
 		}
 	}
@@ -157,3 +204,14 @@ func IsSecretName(name string) bool {
 	return strings.HasSuffix(name, "basic.auth.user.info") || strings.HasSuffix(name, "api.key") ||
 		strings.HasSuffix(name, "access.key") || strings.HasSuffix(name, "secret.key") || strings.HasSuffix(name, "private.key")
 }
+
+// clientSecrets are the names of Kafka's own PASSWORD keys.
+var clientSecrets = sync.OnceValue(func() []string {
+	var names []string
+	for _, k := range slices.Concat(tlsKeys, saslKeys) {
+		if k.Type == Password {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+})

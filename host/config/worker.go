@@ -140,7 +140,10 @@ func ParseWorker(mode Mode, given map[string]string) (*Worker, []Warning, error)
 	props := make(map[string]string, len(given))
 	if mode == Dev {
 		for k, v := range devDefaults {
-			props[k] = v
+			// A converter that the user names has the user's options only.
+			if k != "value.converter.schemas.enable" || given["value.converter"] == "" {
+				props[k] = v
+			}
 		}
 	}
 	for k, v := range given {

@@ -1,0 +1,231 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func connectorProps(more map[string]string) map[string]string {
+	props := map[string]string{"name": "c", "connector.class": "X"}
+	for k, v := range more {
+		props[k] = v
+	}
+	return props
+}
+
+func TestConverterNamedByTheConnectorHasOnlyItsOwnOptions(t *testing.T) {
+	w := testWorker(t, map[string]string{"value.converter.decimal.format": "NUMERIC"})
+	own, err := ParseConnector(Source, connectorProps(map[string]string{"value.converter": "V2", "value.converter.a": "1"}), w)
+	require.NoError(t, err)
+	require.Equal(t, Converter{Role: ValueRole, Class: "V2", Config: map[string]string{"a": "1", "converter.type": "value"}}, own.ValueConverter)
+	inherited, err := ParseConnector(Source, connectorProps(map[string]string{"value.converter.a": "1"}), w)
+	require.NoError(t, err)
+	require.Equal(t, w.ValueConverter, inherited.ValueConverter)
+	require.NotContains(t, inherited.ValueConverter.Config, "a")
+}
+
+func TestSourceSettings(t *testing.T) {
+	w := testWorker(t, map[string]string{"offset.flush.interval.ms": "7000"})
+	c, err := ParseConnector(Source, connectorProps(map[string]string{
+		"transforms": "a, b", "transforms.a.type": "T1", "transforms.a.field": "f", "transforms.b.type": "T2",
+		"transforms.b.predicate": "p", "transforms.b.negate": "TRUE", "predicates": "p", "predicates.p.type": "P", "predicates.p.pattern": "x",
+		"errors.tolerance": "all", "errors.retry.timeout": "-1", "tasks.max": " 3 ",
+		"process.isolation": "task", "process.memory.limit": "512Mi", "process.cpu.limit": "0.5", "process.env.A": "1", "task.credit.bytes": "1048576",
+		"process.memory.limits": "x",
+	}), w)
+	require.NoError(t, err)
+	require.Equal(t, 3, c.TasksMax)
+	require.Equal(t, []Transform{
+		{Alias: "a", Class: "T1", Config: map[string]string{"field": "f"}},
+		{Alias: "b", Class: "T2", Predicate: "p", Negate: true, Config: map[string]string{}},
+	}, c.Transforms)
+	require.Equal(t, map[string]Predicate{"p": {Alias: "p", Class: "P", Config: map[string]string{"pattern": "x"}}}, c.Predicates)
+	require.Equal(t, ErrorHandling{RetryTimeout: -time.Millisecond, RetryDelayMax: time.Minute, TolerateAll: true}, c.Errors)
+	require.Equal(t, Process{Isolation: IsolateTask, Env: map[string]string{"A": "1"}, MemoryLimitBytes: 512 << 20, CPULimitMillis: 500}, c.Process)
+	require.Equal(t, int64(1<<20), c.TaskCreditBytes)
+	require.Equal(t, 7*time.Second, c.Source.BoundaryInterval)
+	require.Nil(t, c.Source.TopicCreation)
+	require.Nil(t, c.Sink)
+	require.Len(t, c.Warnings, 1)
+	require.Contains(t, c.Warnings[0].String(), "did you mean process.memory.limit?")
+}
+
+func TestDefaultsOfAConnector(t *testing.T) {
+	c, err := ParseConnector(Source, connectorProps(nil), testWorker(t, nil))
+	require.NoError(t, err)
+	require.Equal(t, int64(DefaultTaskCreditBytes), c.TaskCreditBytes)
+	require.Equal(t, Process{Isolation: IsolateConnector, Env: map[string]string{}}, c.Process)
+	require.Equal(t, 1, c.TasksMax)
+	require.True(t, c.RestartOnReload)
+	require.Equal(t, "poll", c.Source.TransactionBoundary)
+}
+
+func TestBadConnectorSettingsNameTheirKey(t *testing.T) {
+	for _, c := range []struct {
+		kind  Kind
+		props string
+		err   string
+	}{
+		{Source, "tasks.max=0", "Invalid value 0 for configuration tasks.max: Value must be at least 1"},
+		{Source, "transforms=a", `Missing required configuration "transforms.a.type"`},
+		{Source, "transforms=a;transforms.a.type=T;transforms.a.predicate=no", "transforms.a.predicate"},
+		{Source, "topic.creation.groups=g", `"topic.creation.default.replication.factor"`},
+		{Source, "topic.creation.default.partitions=0;topic.creation.default.replication.factor=1", "topic.creation.default.partitions"},
+		{Source, "topic.creation.groups=g;topic.creation.default.partitions=1;topic.creation.default.replication.factor=1", `"topic.creation.g.include"`},
+		{Source, "topic.creation.groups=g;topic.creation.g.include=((;topic.creation.default.partitions=1;topic.creation.default.replication.factor=1", "topic.creation.g.include: Invalid regex"},
+		{Source, "process.isolation=thread", "process.isolation: String must be one of: connector, task, plugin"},
+		{Source, "process.memory.limit=much", "process.memory.limit"},
+		{Source, "process.cpu.limit=0", "process.cpu.limit"},
+		{Source, "process.env.TAILRACE_X=1", "reserved"},
+		{Source, "task.credit.bytes=1", "task.credit.bytes: Value must be at least 65536"},
+		{Sink, "", noTopics},
+		{Sink, "topics=a;topics.regex=b", bothTopics},
+		{Sink, "topics.regex=[", "topics.regex: Invalid regex: Unclosed character class near index 0"},
+		{Sink, "topics=a;errors.deadletterqueue.topic.name=a", "The DLQ topic 'a' may not be included"},
+		{Sink, "topics.regex=a.*;errors.deadletterqueue.topic.name=ab", "The DLQ topic 'ab' may not be matched"},
+	} {
+		t.Run(c.props, func(t *testing.T) {
+			props := connectorProps(nil)
+			for _, p := range strings.Split(c.props, ";") {
+				if k, v, ok := strings.Cut(p, "="); ok {
+					props[k] = v
+				}
+			}
+			_, err := ParseConnector(c.kind, props, testWorker(t, nil))
+			require.ErrorContains(t, err, c.err)
+		})
+	}
+}
+
+func TestTopicGroupsApplyInOrderAndInheritFromTheDefault(t *testing.T) {
+	c, err := ParseConnector(Source, connectorProps(map[string]string{
+		"topic.creation.groups":             "compact, big",
+		"topic.creation.default.partitions": "3", "topic.creation.default.replication.factor": "-1", "topic.creation.default.retention.ms": "1",
+		"topic.creation.compact.include": "ref\\..*,orders-[a-z]+", "topic.creation.compact.exclude": ".*-tmp", "topic.creation.compact.cleanup.policy": "compact",
+		"topic.creation.big.include": ".*orders.*", "topic.creation.big.partitions": "12",
+	}), testWorker(t, nil))
+	require.NoError(t, err)
+	creation := c.Source.TopicCreation
+	for topic, want := range map[string]string{"ref.x": "compact", "orders-eu": "compact", "orders-eu-tmp": "big", "orders-1": "big", "xref.y": "default", "other": "default"} {
+		require.Equal(t, want, creation.For(topic).Name, topic)
+	}
+	big := creation.For("orders-1")
+	require.Equal(t, int32(12), big.Partitions)
+	require.Equal(t, int16(-1), big.ReplicationFactor)
+	require.Equal(t, map[string]string{"retention.ms": "1", "cleanup.policy": "compact"}, creation.For("ref.x").Configs)
+	require.Equal(t, map[string]string{"retention.ms": "1"}, big.Configs)
+
+	off := testWorker(t, map[string]string{"topic.creation.enable": "false"})
+	c, err = ParseConnector(Source, connectorProps(map[string]string{"topic.creation.default.partitions": "3"}), off)
+	require.NoError(t, err)
+	require.Nil(t, c.Source.TopicCreation)
+}
+
+func TestSinkSettings(t *testing.T) {
+	c, err := ParseConnector(Sink, connectorProps(map[string]string{"topics.regex": "a|b(?!c).*", "errors.deadletterqueue.topic.name": "dlq"}), testWorker(t, nil))
+	require.NoError(t, err)
+	for topic, want := range map[string]bool{"a": true, "ab": false, "bd": true, "bc": false, "a\n": false} {
+		require.Equal(t, want, c.Sink.TopicsRegex.Matches(topic), topic)
+	}
+	require.Equal(t, &DeadLetterQueue{"dlq", 3, false}, c.Errors.DLQ)
+	c, err = ParseConnector(Sink, connectorProps(map[string]string{"topics": " a , ,b"}), testWorker(t, nil))
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, c.Sink.Topics)
+}
+
+func TestClientSettingsAreComposedInOrder(t *testing.T) {
+	w := testWorker(t, map[string]string{
+		"producer.linger.ms": "5", "producer.acks": "1", "consumer.fetch.min.bytes": "9", "admin.retries": "4",
+		"security.protocol": "SSL", "request.timeout.ms": "7",
+	})
+	props := connectorProps(map[string]string{"topics": "t", "errors.deadletterqueue.topic.name": "d",
+		"producer.override.acks": "0", "consumer.override.group.id": "g", "admin.override.client.id": "x"})
+	c, err := ParseConnector(Sink, props, w)
+	require.NoError(t, err)
+	producer := c.DLQProducerProps(w, 2)
+	require.Equal(t, "0", producer["acks"])
+	require.Equal(t, "5", producer["linger.ms"])
+	require.Equal(t, "connector-dlq-producer-c-2", producer["client.id"])
+	require.NotContains(t, producer, "security.protocol", "producers take no setting without prefix")
+	consumer := c.ConsumerProps(w, 2)
+	require.Equal(t, map[string]string{"bootstrap.servers": "localhost:9092", "client.id": "connector-consumer-c-2", "group.id": "g",
+		"enable.auto.commit": "false", "auto.offset.reset": "earliest", "fetch.min.bytes": "9"}, consumer)
+	require.Equal(t, "g", c.SinkGroup(w))
+	admin := c.AdminProps(w, WorkerAdminClientID("c"))
+	require.Equal(t, map[string]string{"bootstrap.servers": "localhost:9092", "client.id": "x", "retries": "4", "security.protocol": "SSL", "request.timeout.ms": "7"}, admin)
+
+	plain, err := ParseConnector(Sink, connectorProps(map[string]string{"topics": "t"}), w)
+	require.NoError(t, err)
+	require.Equal(t, "connect-c", plain.ConsumerProps(w, 0)["group.id"])
+	require.Equal(t, "connect-c", plain.SinkGroup(w))
+}
+
+func TestExactlyOnceProducerKeepsItsTransactionalID(t *testing.T) {
+	w := goldenWorker(t, true)
+	c, err := ParseConnector(Source, connectorProps(map[string]string{
+		"producer.override.transactional.id": "mine", "producer.override.enable.idempotence": "false"}), w)
+	require.NoError(t, err)
+	props := c.ProducerProps(w, 1)
+	require.Equal(t, "golden-c-1", props["transactional.id"]) // I-5
+	require.Equal(t, "true", props["enable.idempotence"])
+}
+
+func TestOverridePolicies(t *testing.T) {
+	for _, c := range []struct {
+		policy    string
+		sasl, ack bool
+	}{
+		{"All", true, true}, {"None", false, false}, {"Principal", true, false}, {"Allowlist", false, true},
+		{"org.apache.kafka.connect.connector.policy.PrincipalConnectorClientConfigOverridePolicy", true, false},
+	} {
+		p, err := ParseOverridePolicy(c.policy, []string{"acks"})
+		require.NoError(t, err)
+		require.Equal(t, c.sasl, p.Allows("sasl.mechanism"), c.policy)
+		require.Equal(t, c.ack, p.Allows("acks"), c.policy)
+	}
+	w := testWorker(t, map[string]string{"connector.client.config.override.policy": "None"})
+	props := connectorProps(map[string]string{"producer.override.acks": "1"})
+	text := "The 'None' policy does not allow 'acks' to be overridden in the connector configuration."
+	_, err := ParseConnector(Source, props, w)
+	require.ErrorContains(t, err, text)
+	require.Contains(t, ValidateRequest{Kind: Source, Props: props, Worker: w}.Validate(Report{}).Errors(), text)
+}
+
+func TestNullsAreRefusedForEveryKey(t *testing.T) {
+	own := fileStreamDef(Source)
+	r := ValidateRequest{Kind: Source, Props: connectorProps(nil), Nulls: []string{"topic", "unknown"}, Worker: testWorker(t, nil)}
+	infos := r.Validate(NewReport(own, own.validate(r.Props, r.Nulls)))
+	require.Equal(t, []string{nullValue, nullValue}, infos.Errors())
+	require.Nil(t, infos.Configs[0].Definition)
+	require.Equal(t, "unknown", infos.Configs[0].Value.Name)
+	require.Equal(t, "topic", infos.Configs[len(infos.Configs)-2].Value.Name)
+}
+
+func TestSinkGroupMustNotBeTheWorkersGroup(t *testing.T) {
+	w := goldenWorker(t, false)
+	r := ValidateRequest{Kind: Sink, Worker: w, Props: connectorProps(map[string]string{"topics": "t", "consumer.override.group.id": "golden"})}
+	require.Equal(t, []string{"Consumer group golden conflicts with Connect worker group golden"}, r.Validate(Report{}).Errors())
+	w.Cluster.GroupID = "connect-c"
+	delete(r.Props, "consumer.override.group.id")
+	require.Equal(t, []string{"Consumer group for sink connector named c conflicts with Connect worker group connect-c"}, r.Validate(Report{}).Errors())
+}
+
+func TestValuesAreReadByJavasRules(t *testing.T) {
+	for _, c := range []struct {
+		t    Type
+		text string
+		want any
+	}{
+		{Boolean, " TRUE ", true}, {Boolean, "yes", nil}, {Int, "+5", int32(5)}, {Int, "2147483648", nil}, {Int, "1_0", nil}, {Int, "0x1", nil},
+		{Short, "-32768", int16(-32768)}, {Short, "32768", nil}, {Long, "9223372036854775807", int64(9223372036854775807)},
+		{Double, "1e3", 1000.0}, {Double, "2d", 2.0}, {Double, "inf", nil}, {Double, "1_0", nil}, {Double, "nan", nil},
+		{List, "", []string{}}, {List, " a , b,,c ", []string{"a", "b", "", "c"}}, {String, " x ", "x"}, {Password, " x ", NewSecret("x")},
+	} {
+		got, err := ParseText("k", c.text, c.t)
+		require.Equal(t, c.want, got, "%s %q", c.t, c.text)
+		require.Equal(t, c.want == nil, err != nil)
+	}
+}
