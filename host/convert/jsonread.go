@@ -1,0 +1,648 @@
+package convert
+
+import (
+	"bytes"
+	"encoding/base64"
+	"math"
+	"math/big"
+	"strconv"
+
+	"github.com/tailrace/tailrace/sdk/go/data"
+)
+
+func (c *jsonConverter) ToConnect(dst []byte, _ string, kafka []byte) (schema *data.Schema, after []byte, err error) {
+	if kafka == nil {
+		return nil, dst, nil
+	}
+	b := jsonText(toUTF8(kafka))
+	if c.schemas {
+		if payload, ok := c.sameEnvelope(b); ok {
+			return c.payload(dst, b, c.lastSchema, payload)
+		}
+	}
+	start := b.space(0)
+	if start == len(b) { // Jackson's missing node
+		if c.schemas {
+			return nil, dst, notAnEnvelope()
+		}
+		return nil, dst, nil
+	}
+	if _, err := b.value(start, 0); err != nil {
+		return nil, dst, notJSON(err)
+	}
+	if !c.schemas {
+		return c.payload(dst, b, nil, start)
+	}
+	return c.envelope(dst, b, start)
+}
+
+func notJSON(err error) error {
+	return &Error{
+		Class: DataException, Message: "Converting byte[] to Kafka Connect data failed due to serialization error: ",
+		Cause: &Error{Class: SerializationException, Message: err.Error()},
+	}
+}
+
+func notAnEnvelope() error {
+	return dataError(`JsonConverter with schemas.enable requires "schema" and "payload" fields and may not contain additional fields.` +
+		" If you are trying to deserialize plain JSON data, set schemas.enable=false in your converter configuration.")
+}
+
+const (
+	schemaLead  = `{"schema":`
+	payloadLead = `,"payload":`
+)
+
+// sameEnvelope recognises the schema text of the record before, byte by byte,
+// and checks the payload behind it. It gives the payload's place.
+func (c *jsonConverter) sameEnvelope(b jsonText) (payload int, ok bool) {
+	if len(c.lastEnvelopePrefix) == 0 || !bytes.HasPrefix(b, c.lastEnvelopePrefix) {
+		return 0, false
+	}
+	payload = b.space(len(c.lastEnvelopePrefix))
+	end, err := b.value(payload, 1)
+	if err != nil {
+		return 0, false // the long way finds the error again and tells it
+	}
+	end = b.space(end)
+	return payload, end < len(b) && b[end] == '}'
+}
+
+func (c *jsonConverter) envelope(dst []byte, b jsonText, start int) (*data.Schema, []byte, error) {
+	if b[start] != '{' {
+		return nil, dst, notAnEnvelope()
+	}
+	r := jsonReader{c: c, b: b}
+	schemaAt, payloadAt, count := -1, -1, 0
+	for _, m := range r.members(start) {
+		count++
+		switch string(m.name) {
+		case "schema":
+			schemaAt = m.at
+		case "payload":
+			payloadAt = m.at
+		}
+	}
+	if count != 2 || schemaAt < 0 || payloadAt < 0 {
+		return nil, dst, notAnEnvelope()
+	}
+	schema, err := c.schemaAt(b, schemaAt)
+	if err != nil {
+		return nil, dst, err
+	}
+	return c.payload(dst, b, schema, payloadAt)
+}
+
+// schemaAt reads the schema at a place, or remembers it from an equal text.
+func (c *jsonConverter) schemaAt(b jsonText, at int) (*data.Schema, error) {
+	if b[at] == 'n' {
+		return nil, nil //nolint:nilnil // no schema
+	}
+	end := b.end(at)
+	text := b[at:end]
+	s, ok := c.parsed[string(text)]
+	if !ok {
+		var err error
+		r := jsonReader{c: c, b: b}
+		if s, err = r.schema(at); err != nil {
+			return nil, err
+		}
+		if c.parsed == nil || len(c.parsed) >= c.cacheSize {
+			c.parsed = make(map[string]*data.Schema)
+		}
+		c.parsed[string(text)] = s
+	}
+	if at == len(schemaLead) && bytes.HasPrefix(b, []byte(schemaLead)) && bytes.HasPrefix(b[end:], []byte(payloadLead)) {
+		c.lastEnvelopePrefix = append(c.lastEnvelopePrefix[:0], b[:end+len(payloadLead)]...)
+		c.lastSchema = s
+	}
+	return s, nil
+}
+
+func (c *jsonConverter) payload(dst []byte, b jsonText, s *data.Schema, at int) (*data.Schema, []byte, error) {
+	r := jsonReader{c: c, b: b}
+	if s == nil {
+		if b[at] == 'n' {
+			return nil, dst, nil
+		}
+		after, err := r.any(dst, at, 0)
+		if err != nil {
+			return nil, dst, err
+		}
+		return nil, after, nil
+	}
+	if !s.Optional() && r.isNullText(s, at) {
+		// Java gives null under a required schema, which the wire cannot say.
+		optional, err := s.ToBuilder().Optional().Build()
+		if err != nil {
+			return nil, dst, err
+		}
+		return optional, appendNull(dst, optional), nil
+	}
+	after, err := r.value(dst, s, at, true)
+	if err != nil {
+		return nil, dst, err
+	}
+	return s, after, nil
+}
+
+// jsonReader transcodes accepted text into wire bytes.
+type jsonReader struct {
+	c *jsonConverter
+	b jsonText
+}
+
+// member is one name of an object and the place of its value.
+type member struct {
+	name []byte
+	at   int
+}
+
+// manyMembers is the size from which a map finds repeated names.
+const manyMembers = 16
+
+// members lists an object: a repeated name keeps its first place and its last value.
+func (r *jsonReader) members(i int) []member {
+	b := r.b
+	var list []member
+	var index map[string]int
+	i = b.space(i + 1)
+	for b[i] != '}' {
+		name, end := b.unquote(i)
+		at := b.space(b.space(end) + 1)
+		found := -1
+		if index != nil {
+			if j, ok := index[string(name)]; ok {
+				found = j
+			}
+		} else {
+			for j := range list {
+				if bytes.Equal(list[j].name, name) {
+					found = j
+					break
+				}
+			}
+		}
+		if found >= 0 {
+			list[found].at = at
+		} else {
+			list = append(list, member{name, at})
+			if index != nil {
+				index[string(name)] = len(list) - 1
+			} else if len(list) == manyMembers {
+				index = make(map[string]int, 2*manyMembers)
+				for j := range list {
+					index[string(list[j].name)] = j
+				}
+			}
+		}
+		if i = b.space(b.end(at)); b[i] == ',' {
+			i = b.space(i + 1)
+		}
+	}
+	return list
+}
+
+// nodeType is Jackson's name for the value at i.
+func (r *jsonReader) nodeType(i int) string {
+	switch r.b[i] {
+	case '{':
+		return "OBJECT"
+	case '[':
+		return "ARRAY"
+	case '"':
+		return "STRING"
+	case 't', 'f':
+		return "BOOLEAN"
+	case 'n':
+		return "NULL"
+	}
+	return "NUMBER"
+}
+
+func (r *jsonReader) isNumber(i int) bool { return r.b[i] == '-' || r.b[i] >= '0' && r.b[i] <= '9' }
+
+// isIntegral reports whether the value at i is a number without point and exponent.
+func (r *jsonReader) isIntegral(i int) bool {
+	return r.isNumber(i) && !bytes.ContainsAny(r.b[i:r.b.end(i)], ".eE")
+}
+
+// isNullText reports the cases in which Java reads null from a value that is
+// there: text or bytes wanted, something else found.
+func (r *jsonReader) isNullText(s *data.Schema, i int) bool {
+	k := kindOf(s)
+	return (k == kindString || k == kindBytes) && r.b[i] != '"' && r.b[i] != 'n'
+}
+
+// null writes what a null or missing value of a schema becomes.
+func (r *jsonReader) null(dst []byte, s *data.Schema) ([]byte, error) {
+	if _, ok := s.Default(); ok && r.c.nullTakesDefault {
+		dst, _ = s.AppendDefault(data.AppendPresence(dst, s, true))
+		return dst, nil
+	}
+	if s.Optional() {
+		return data.AppendPresence(dst, s, false), nil
+	}
+	return dst, dataError("Invalid null value for required %s field", s.Type())
+}
+
+// value writes the value at i. top tells that nothing validates it afterwards in Java.
+func (r *jsonReader) value(dst []byte, s *data.Schema, i int, top bool) ([]byte, error) {
+	if s == nil {
+		return r.any(dst, i, 0)
+	}
+	if r.b[i] == 'n' {
+		return r.null(dst, s)
+	}
+	if r.isNullText(s, i) {
+		if s.Optional() {
+			return data.AppendPresence(dst, s, false), nil
+		}
+		return dst, dataError("Invalid value: null used for required field: null, schema type: %s", s.Type())
+	}
+	dst = data.AppendPresence(dst, s, true)
+	switch kindOf(s) {
+	case kindInt8:
+		return data.AppendLong(dst, int64(int8(r.integer(i)))), nil
+	case kindInt16:
+		return data.AppendLong(dst, int64(int16(r.integer(i)))), nil
+	case kindInt32:
+		return data.AppendLong(dst, int64(int32(r.integer(i)))), nil
+	case kindInt64:
+		return data.AppendLong(dst, r.integer(i)), nil
+	case kindFloat32:
+		return data.AppendFloat(dst, float32(r.float(i, 32))), nil
+	case kindFloat64:
+		return data.AppendDouble(dst, r.float(i, 64)), nil
+	case kindBoolean:
+		return data.AppendBool(dst, r.b[i] == 't'), nil
+	case kindString:
+		return r.text(dst, i), nil
+	case kindBytes:
+		raw, err := r.base64(i)
+		if err != nil {
+			return dst, &Error{Class: DataException, Message: "Invalid bytes field", Cause: err}
+		}
+		return data.AppendBytes(dst, raw), nil
+	case kindArray:
+		return r.array(dst, s, i)
+	case kindMap:
+		return r.mapping(dst, s, i)
+	case kindStruct:
+		return r.structure(dst, s, i)
+	case kindDecimal:
+		return r.decimal(dst, s, i)
+	case kindTimestamp:
+		if !r.isIntegral(i) {
+			return dst, dataError("Invalid type for Timestamp, underlying representation should be integral but was %s", r.nodeType(i))
+		}
+		return data.AppendLong(dst, r.integer(i)), nil
+	case kindDate:
+		return r.dayOrTime(dst, "Date", i)
+	default:
+		return r.dayOrTime(dst, "Time", i)
+	}
+}
+
+const millisPerDay = 24 * 60 * 60 * 1000
+
+func (r *jsonReader) dayOrTime(dst []byte, name string, i int) ([]byte, error) {
+	v, err := strconv.ParseInt(string(r.b[i:r.b.end(i)]), 10, 32)
+	if err != nil {
+		return dst, dataError("Invalid type for %s, underlying representation should be integer but was %s", name, r.nodeType(i))
+	}
+	if name == "Time" && (v < 0 || v > millisPerDay) {
+		return dst, dataError("Time values must use number of milliseconds greater than 0 and less than 86400000")
+	}
+	return data.AppendLong(dst, v), nil
+}
+
+// integer is Java's longValue of a number: what does not fit wraps around, a
+// fraction is cut off, and what is not a number is 0.
+func (r *jsonReader) integer(i int) int64 {
+	if !r.isNumber(i) {
+		return 0
+	}
+	text := r.b[i:r.b.end(i)]
+	var n uint64
+	negative := false
+	for j, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			n = n*10 + uint64(c-'0')
+		case c == '-' && j == 0:
+			negative = true
+		default:
+			return truncated(string(text))
+		}
+	}
+	if negative {
+		n = -n
+	}
+	return int64(n)
+}
+
+func truncated(text string) int64 {
+	d, err := data.ParseDecimal(text)
+	if err != nil || d.Scale <= -64 { // a multiple of 2^64
+		return 0
+	}
+	v := new(big.Int)
+	switch {
+	case d.Scale > maxJSONNumberChars: // less than one
+		return 0
+	case d.Scale > 0:
+		v.Quo(d.Unscaled, pow10(d.Scale))
+	default:
+		v.Mul(d.Unscaled, pow10(-d.Scale))
+	}
+	low := new(big.Int).And(v, new(big.Int).SetUint64(math.MaxUint64)) // two's complement, also below zero
+	return int64(low.Uint64())
+}
+
+func pow10(n int32) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+
+// float is Java's doubleValue (or floatValue) of a number; 0 for anything else.
+func (r *jsonReader) float(i, bits int) float64 {
+	if !r.isNumber(i) {
+		return 0
+	}
+	text := r.b[i:r.b.end(i)]
+	f, _ := strconv.ParseFloat(string(text), bits) // out of range is infinite, as in Java
+	if f == 0 && !bytes.ContainsAny(mantissa(text), "123456789") {
+		return 0 // a BigDecimal has no negative zero
+	}
+	return f
+}
+
+func mantissa(text []byte) []byte {
+	if i := bytes.IndexAny(text, "eE"); i >= 0 {
+		return text[:i]
+	}
+	return text
+}
+
+// text writes the string at i.
+func (r *jsonReader) text(dst []byte, i int) []byte {
+	text, _ := r.b.unquote(i)
+	return data.AppendBytes(dst, text)
+}
+
+// base64 decodes the string at i; Jackson lets white space pass.
+func (r *jsonReader) base64(i int) ([]byte, error) {
+	text, _ := r.b.unquote(i)
+	for _, c := range text {
+		if c <= ' ' {
+			text = bytes.Map(func(r rune) rune {
+				if r <= ' ' {
+					return -1
+				}
+				return r
+			}, text)
+			break
+		}
+	}
+	return base64.StdEncoding.AppendDecode(nil, text)
+}
+
+func (r *jsonReader) decimal(dst []byte, s *data.Schema, i int) ([]byte, error) {
+	scale, _, err := s.IsDecimal()
+	if err != nil {
+		return dst, &Error{Class: DataException, Message: "Invalid bytes for Decimal field", Cause: &Error{Class: DataException, Message: err.Error()}}
+	}
+	switch {
+	case r.isNumber(i):
+		d, err := data.ParseDecimal(string(r.b[i:r.b.end(i)]))
+		if err == nil {
+			d, err = rescale(d, scale)
+		}
+		if err != nil {
+			return dst, err
+		}
+		return data.AppendUnscaled(dst, d.Unscaled), nil
+	case r.b[i] == '"':
+		raw, err := r.base64(i)
+		if err == nil && len(raw) == 0 {
+			err = &Error{Class: "java.lang.NumberFormatException", Message: "Zero length BigInteger"}
+		}
+		if err != nil {
+			return dst, &Error{Class: DataException, Message: "Invalid bytes for Decimal field", Cause: err}
+		}
+		return data.AppendBytes(dst, raw), nil
+	}
+	return dst, dataError("Invalid type for Decimal, underlying representation should be numeric or bytes but was %s", r.nodeType(i))
+}
+
+// rescale gives a decimal the scale of its schema, if that loses no digit. Java
+// hands on a number of another scale, which the wire form cannot.
+func rescale(d data.Decimal, scale int32) (data.Decimal, error) {
+	diff := int64(scale) - int64(d.Scale)
+	switch {
+	case diff == 0:
+		return d, nil
+	case diff > 0 && diff <= maxJSONNumberChars:
+		return data.Decimal{Unscaled: new(big.Int).Mul(d.Unscaled, pow10(int32(diff))), Scale: scale}, nil
+	case diff < 0 && diff >= -maxJSONNumberChars:
+		q, rest := new(big.Int).QuoRem(d.Unscaled, pow10(int32(-diff)), new(big.Int))
+		if rest.Sign() == 0 {
+			return data.Decimal{Unscaled: q, Scale: scale}, nil
+		}
+	}
+	return d, dataError("Decimal value has mismatching scale for given Decimal schema. Schema has scale %d, value has scale %d.", scale, d.Scale)
+}
+
+// array writes a JSON array. As in Java, an object gives its values and anything
+// else nothing.
+func (r *jsonReader) array(dst []byte, s *data.Schema, i int) ([]byte, error) {
+	var err error
+	switch r.b[i] {
+	case '[':
+		start, n := len(dst), 0
+		for i = r.b.space(i + 1); r.b[i] != ']'; n++ {
+			if dst, err = r.value(dst, s.ValueSchema(), i, false); err != nil {
+				return dst, err
+			}
+			if i = r.b.space(r.b.end(i)); r.b[i] == ',' {
+				i = r.b.space(i + 1)
+			}
+		}
+		return closeBlock(dst, start, n), nil
+	case '{':
+		list := r.members(i)
+		dst = data.AppendBlockStart(dst, len(list))
+		for _, m := range list {
+			if dst, err = r.value(dst, s.ValueSchema(), m.at, false); err != nil {
+				return dst, err
+			}
+		}
+	}
+	return data.AppendBlockEnd(dst), nil
+}
+
+// closeBlock puts the count in front of the n items that were written from start
+// on, and ends the array.
+func closeBlock(dst []byte, start, n int) []byte {
+	if n > 0 {
+		var head [10]byte
+		count := data.AppendBlockStart(head[:0], n)
+		dst = append(dst, count...)
+		copy(dst[start+len(count):], dst[start:len(dst)-len(count)])
+		copy(dst[start:], count)
+	}
+	return data.AppendBlockEnd(dst)
+}
+
+func (r *jsonReader) mapping(dst []byte, s *data.Schema, i int) (_ []byte, err error) {
+	key := s.KeySchema()
+	if key == nil || key.Type() == data.String {
+		if r.b[i] != '{' {
+			return dst, dataError("Maps with string fields should be encoded as JSON objects, but found %s", r.nodeType(i))
+		}
+		list := r.members(i)
+		dst = data.AppendBlockStart(dst, len(list))
+		for _, m := range list {
+			if key == nil {
+				dst = data.AppendLong(dst, data.AnyString)
+			} else {
+				dst = data.AppendPresence(dst, key, true)
+			}
+			dst = data.AppendBytes(dst, m.name)
+			if dst, err = r.value(dst, s.ValueSchema(), m.at, false); err != nil {
+				return dst, err
+			}
+		}
+		return data.AppendBlockEnd(dst), nil
+	}
+	if r.b[i] != '[' {
+		return dst, dataError("Maps with non-string fields should be encoded as JSON array of tuples, but found %s", r.nodeType(i))
+	}
+	start, n := len(dst), 0
+	for i = r.b.space(i + 1); r.b[i] != ']'; n++ {
+		if dst, err = r.tuple(dst, s, i); err != nil {
+			return dst, err
+		}
+		if i = r.b.space(r.b.end(i)); r.b[i] == ',' {
+			i = r.b.space(i + 1)
+		}
+	}
+	return closeBlock(dst, start, n), nil
+}
+
+func (r *jsonReader) tuple(dst []byte, s *data.Schema, i int) ([]byte, error) {
+	if r.b[i] != '[' {
+		return dst, dataError("Found invalid map entry instead of array tuple: %s", r.nodeType(i))
+	}
+	var parts []int
+	for i = r.b.space(i + 1); r.b[i] != ']'; {
+		parts = append(parts, i)
+		if i = r.b.space(r.b.end(i)); r.b[i] == ',' {
+			i = r.b.space(i + 1)
+		}
+	}
+	if len(parts) != 2 {
+		return dst, dataError("Found invalid map entry, expected length 2 but found :%d", len(parts))
+	}
+	dst, err := r.value(dst, s.KeySchema(), parts[0], false)
+	if err != nil {
+		return dst, err
+	}
+	return r.value(dst, s.ValueSchema(), parts[1], false)
+}
+
+func (r *jsonReader) structure(dst []byte, s *data.Schema, i int) ([]byte, error) {
+	if r.b[i] != '{' {
+		return dst, dataError("Structs should be encoded as JSON objects, but found %s", r.nodeType(i))
+	}
+	mark := len(dst)
+	dst, ok, err := r.structureInOrder(dst, s, i)
+	if ok || err != nil {
+		return dst, err
+	}
+	dst = dst[:mark]
+	list := r.members(i)
+	for _, f := range s.Fields() {
+		at := -1
+		for _, m := range list {
+			if string(m.name) == f.Name {
+				at = m.at
+				break
+			}
+		}
+		if dst, err = r.field(dst, f, at); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+// structureInOrder is the usual case: the names are those of the fields, in
+// their order. ok is false when they are not.
+func (r *jsonReader) structureInOrder(dst []byte, s *data.Schema, i int) (_ []byte, ok bool, err error) {
+	b := r.b
+	i = b.space(i + 1)
+	for _, f := range s.Fields() {
+		end := i + len(f.Name) + 2
+		if end > len(b) || b[i] != '"' || b[end-1] != '"' || string(b[i+1:end-1]) != f.Name {
+			return dst, false, nil
+		}
+		at := b.space(b.space(end) + 1)
+		if dst, err = r.field(dst, f, at); err != nil {
+			return dst, false, err
+		}
+		if i = b.space(b.end(at)); b[i] == ',' {
+			i = b.space(i + 1)
+		}
+	}
+	return dst, b[i] == '}', nil
+}
+
+// field writes one field; at is -1 when it is missing.
+func (r *jsonReader) field(dst []byte, f data.Field, at int) ([]byte, error) {
+	if at < 0 {
+		return r.null(dst, f.Schema)
+	}
+	if r.isNullText(f.Schema, at) && !f.Schema.Optional() {
+		return dst, dataError("Invalid value: null used for required field: \"%s\", schema type: %s", f.Name, f.Schema.Type())
+	}
+	return r.value(dst, f.Schema, at, false)
+}
+
+// any writes a value without a schema.
+func (r *jsonReader) any(dst []byte, i, depth int) (_ []byte, err error) {
+	if depth > data.MaxSchemalessDepth {
+		return dst, dataError("JSON without a schema is nested deeper than %d levels", data.MaxSchemalessDepth)
+	}
+	switch r.b[i] {
+	case 'n':
+		return data.AppendLong(dst, data.AnyNull), nil
+	case 't', 'f':
+		return data.AppendBool(data.AppendLong(dst, data.AnyBoolean), r.b[i] == 't'), nil
+	case '"':
+		return r.text(data.AppendLong(dst, data.AnyString), i), nil
+	case '[':
+		dst = data.AppendLong(dst, data.AnyArray)
+		start, n := len(dst), 0
+		for i = r.b.space(i + 1); r.b[i] != ']'; n++ {
+			if dst, err = r.any(dst, i, depth+1); err != nil {
+				return dst, err
+			}
+			if i = r.b.space(r.b.end(i)); r.b[i] == ',' {
+				i = r.b.space(i + 1)
+			}
+		}
+		return closeBlock(dst, start, n), nil
+	case '{':
+		list := r.members(i)
+		dst = data.AppendBlockStart(data.AppendLong(dst, data.AnyMap), len(list))
+		for _, m := range list {
+			if dst, err = r.any(data.AppendBytes(dst, m.name), m.at, depth+1); err != nil {
+				return dst, err
+			}
+		}
+		return data.AppendBlockEnd(dst), nil
+	}
+	if r.isIntegral(i) {
+		return data.AppendLong(data.AppendLong(dst, data.AnyInt64), r.integer(i)), nil
+	}
+	return data.AppendDouble(data.AppendLong(dst, data.AnyFloat64), r.float(i, 64)), nil
+}
