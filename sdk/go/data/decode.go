@@ -55,6 +55,7 @@ type decoder struct {
 	// shared is a copy of b from sharedAt on, made when the first string is read from a short input.
 	shared   string
 	sharedAt int
+	boxes    []string // room for the strings of the struct being read, see box
 }
 
 // shareLimit is the longest input whose strings are parts of one copy. That saves an allocation for each, and a string
@@ -128,7 +129,10 @@ func (d *decoder) body(s *Schema) (any, error) {
 		return t, err
 	case String:
 		text, err := d.text(s)
-		return text, err
+		if err != nil {
+			return nil, err
+		}
+		return d.box(text), nil
 	case Bytes:
 		raw, err := d.bytes(s)
 		if err != nil {
@@ -178,6 +182,9 @@ func (d *decoder) structure(s *Schema) (any, error) {
 		return nil, err
 	}
 	st := newStruct(s)
+	if s.strings > 1 && s.strings <= len(d.b)-d.pos { // a string takes a byte at least
+		d.boxes = make([]string, s.strings)
+	}
 	for i := range s.fields {
 		f := &s.fields[i]
 		v, err := d.value(f.Schema)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -326,6 +327,37 @@ func TestAValueKeepsNothingOfTheInput(t *testing.T) {
 		wire[i] = 0xee
 	}
 	require.True(t, data.Equal(want, got))
+}
+
+// box makes interface values by hand; they must behave like the compiler's, through garbage collections too.
+func TestBoxedStrings(t *testing.T) {
+	b := data.NewStruct().Field("inner", data.NewStruct().Field("p", data.StringSchema).Field("q", data.StringSchema).MustBuild())
+	for i := range 30 {
+		b.Field(fmt.Sprint("s", i), data.StringSchema)
+	}
+	s := b.MustBuild()
+	values := []any{mustStruct(s.Fields()[0].Schema, "inner p", "inner q")}
+	for i := range 30 {
+		values = append(values, strings.Repeat("x", i))
+	}
+	want := mustStruct(s, values...)
+	wire, err := data.AppendValue(nil, s, want)
+	require.NoError(t, err)
+	kept := []any{}
+	for range 200 {
+		got, err := data.DecodeValue(s, wire)
+		require.NoError(t, err)
+		require.True(t, data.Equal(want, got))
+		kept = append(kept, got.(*data.Struct).Values()[17])
+		runtime.GC()
+	}
+	for _, v := range kept {
+		text, ok := v.(string)
+		require.True(t, ok)
+		require.Equal(t, values[17], text)
+		require.Equal(t, any(values[17]), v)
+		require.Equal(t, 1, map[any]int{v: 1}[values[17]])
+	}
 }
 
 func TestLowLevelReads(t *testing.T) {

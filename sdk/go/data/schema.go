@@ -26,7 +26,8 @@ type Schema struct {
 	version int32
 	scale   int32 // of a Decimal; valid if scaleErr is empty
 	depth   int32 // 1 for a primitive
-	minSize int   // the fewest bytes that a value takes on the wire
+	strings int   // of a struct: how many fields are strings
+	minSize int // the fewest bytes that a value takes on the wire
 	hash    uint64
 
 	name     string
@@ -229,7 +230,11 @@ func (s *Schema) finish() {
 		s.minSize = 2
 	case s.typ == StructType:
 		s.minSize = 0
+		s.strings = 0
 		for _, f := range s.fields {
+			if f.Schema.typ == String {
+				s.strings++ // for box
+			}
 			s.depth = max(s.depth, f.Schema.depth+1)
 			s.minSize = min(s.minSize+f.Schema.minSize, 1<<30) // shared parts can multiply: keep far from overflow
 		}
