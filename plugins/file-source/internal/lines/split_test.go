@@ -136,16 +136,16 @@ func TestAnyContentCutAnyhowIsSplitTheSame(t *testing.T) {
 
 func TestIllFormedTextIsReplacedAsJavaDoes(t *testing.T) {
 	for in, want := range map[string]string{
-		"plain":                "plain",
+		"plain":                 "plain",
 		"h\u00e9llo \U0001F600": "h\u00e9llo \U0001F600",
-		"a\xffb":               "a\uFFFDb",
-		"\xc0\xaf":             "\uFFFD\uFFFD",
-		"\xf0\x9f\x98x":        "\uFFFDx",
-		"\xe2\x82":             "\uFFFD",
-		"\xed\xa0\x80":         "\uFFFD\uFFFD\uFFFD",
-		"\xf4\x91\x80\x80":     "\uFFFD\uFFFD\uFFFD\uFFFD",
-		"\xc3\xc3\xa9":         "\uFFFD\u00e9",
-		"\uFFFD":               "\uFFFD",
+		"a\xffb":                "a\uFFFDb",
+		"\xc0\xaf":              "\uFFFD\uFFFD",
+		"\xf0\x9f\x98x":         "\uFFFDx",
+		"\xe2\x82":              "\uFFFD",
+		"\xed\xa0\x80":          "\uFFFD\uFFFD\uFFFD",
+		"\xf4\x91\x80\x80":      "\uFFFD\uFFFD\uFFFD\uFFFD",
+		"\xc3\xc3\xa9":          "\uFFFD\u00e9",
+		"\uFFFD":                "\uFFFD",
 	} {
 		require.Equal(t, want, string(AppendValid(nil, []byte(in))), "%q", in)
 	}

@@ -71,6 +71,11 @@ type Chunk struct {
 	Dropped int
 }
 
+// Place is the place behind the first n bytes of Data, for who takes only a part of the chunk.
+func (c Chunk) Place(n int) Offset {
+	return Offset{Position: c.Base + int64(n), Inode: c.End.Inode, Print: printOf(c.Data[max(0, n-printBytes):n])}
+}
+
 // Scanner turns blocks of bytes into chunks. It does no input: the owner reads into Space and says how much by Added.
 type Scanner struct {
 	format    Format
