@@ -22,6 +22,7 @@ import (
 //	rec.Offset(offsetSchema).Int64(position)
 type Batch struct {
 	sink    batchSink
+	defines bool // transactions end where the task says
 	schemas wire.SchemaWriter
 
 	builder *wire.SourceBatchBuilder
@@ -131,7 +132,7 @@ func (b *Batch) AbortTransaction() {
 
 func (b *Batch) endTransaction(action pluginv1.TransactionAction) {
 	b.finish()
-	if b.seq == 0 {
+	if b.seq == 0 || !b.defines {
 		return
 	}
 	b.endTx = append(b.endTx, &pluginv1.Transaction{Action: action, Seq: b.seq})
@@ -345,11 +346,10 @@ func (b *Batch) next() {
 // flush delivers what is finished.
 func (b *Batch) flush() {
 	b.finish()
-	schemas := b.schemas.Pending()
-	if b.err != nil || (b.builder == nil || b.builder.Len() == 0) && len(schemas) == 0 && len(b.endTx) == 0 {
+	if b.err != nil || (b.builder == nil || b.builder.Len() == 0) && len(b.endTx) == 0 {
 		return
 	}
-	u := &unit{schemas: schemas, endTx: b.endTx}
+	u := &unit{schemas: b.schemas.Pending(), endTx: b.endTx}
 	b.endTx = nil
 	if b.builder != nil && b.builder.Len() > 0 {
 		u.builder, b.builder, b.topicSet = b.builder, nil, false
@@ -357,6 +357,12 @@ func (b *Batch) flush() {
 	if err := b.sink.deliver(u); err != nil {
 		b.fail(err)
 	}
+}
+
+func newBatch(sink batchSink, definesTransactions bool) *Batch {
+	b := &Batch{sink: sink, defines: definesTransactions}
+	b.rec.b, b.fields.b = b, b
+	return b
 }
 
 // begin prepares the batch for a Poll.

@@ -12,8 +12,8 @@ import (
 type Connector interface {
 	// Start is called once, with the connector's configuration checked against
 	// its definition. ctx covers starting only: what goes on afterwards (a
-	// goroutine that watches for new tables) is ended by Stop. A [Retriable]
-	// error is tried again; any other fails the connector.
+	// goroutine that watches for new tables) is ended by Stop. An error
+	// fails the connector.
 	Start(ctx context.Context, cfg Config, host *ConnectorContext) error
 
 	// TaskConfigs divides the work into at most maxTasks (at least 1)

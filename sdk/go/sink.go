@@ -8,8 +8,8 @@ import (
 // SinkTask writes somewhere. All its methods, those of the optional powers
 // included, are called one after the other from one goroutine.
 type SinkTask interface {
-	// Start is called once, before everything else. ctx covers starting only. A
-	// [Retriable] error is tried again; any other fails the task.
+	// Start is called once, before everything else. ctx covers starting only. An error
+	// fails the task; the worker starts a new one after a back-off.
 	Start(ctx context.Context, cfg Config, task *SinkContext) error
 
 	// Put takes records, in the order of their offsets within each Kafka partition.

@@ -13,7 +13,7 @@ import (
 type SourceTask interface {
 	// Start is called once, before everything else. It opens what is to be read
 	// and looks up where to go on: task.Offsets().Offset(ctx, partition). ctx
-	// covers starting only. A [Retriable] error is tried again; any other fails the task.
+	// covers starting only. An error fails the task; the worker starts a new one after a back-off.
 	Start(ctx context.Context, cfg Config, task *SourceContext) error
 
 	// Poll appends the records that are there to out and returns. It blocks
