@@ -18,7 +18,7 @@ func Java(t testing.TB) server.Java {
 
 // ConnectWorker starts a real Kafka Connect 4.1 worker without connectors, and ends it with the test. Standalone or
 // distributed, and what else is in its configuration, is said by options.
-func ConnectWorker(t testing.TB, options server.ConnectOptions) *server.Connect {
+func ConnectWorker(t testing.TB, options server.ConnectOptions) *server.Worker {
 	t.Helper()
 	worker, err := server.StartConnect(t.Context(), options)
 	require.NoError(t, err)

@@ -1,4 +1,5 @@
-// Package env gives Go tests real servers: an Apache Kafka broker and a Kafka Connect worker.
+// Package env gives Go tests real servers: an Apache Kafka broker and a Kafka Connect worker. It also makes Python
+// environments, for plugins written without an SDK.
 //
 //	func TestSomething(t *testing.T) {
 //		broker := env.Kafka(t)              // shared by every test of the run

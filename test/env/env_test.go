@@ -126,3 +126,12 @@ func TestConnectWorkerRunsAConnector(t *testing.T) {
 	require.Eventually(t, func() bool { return len(broker.Records(t, topic)) == 2 }, time.Minute, 100*time.Millisecond)
 	require.Greater(t, proc.CPU(worker.PID()), 500*time.Millisecond)
 }
+
+func TestPythonHasThePackages(t *testing.T) {
+	python := Python(t, "protobuf==7.36.2")
+
+	out, err := exec.CommandContext(t.Context(), python, "-c", "import google.protobuf; print(google.protobuf.__version__)").Output()
+
+	require.NoError(t, err)
+	require.Equal(t, "7.36.2\n", string(out))
+}

@@ -10,8 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // KafkaVersion is the version of the broker and of Kafka Connect. It is the one of pom.xml.
@@ -51,23 +49,12 @@ func prepare(ctx context.Context) (artifacts, error) {
 	if err != nil {
 		return artifacts{}, err
 	}
-	root, err := projectRoot()
+	dir, unlock, err := Cache("kafka-" + KafkaVersion)
 	if err != nil {
 		return artifacts{}, err
 	}
-	a := artifacts{dir: filepath.Join(root, ".cache", "kafka-"+KafkaVersion), java: java}
-	if err := os.MkdirAll(a.dir, 0o750); err != nil {
-		return artifacts{}, err
-	}
-
-	lock, err := os.OpenFile(filepath.Join(a.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return artifacts{}, err
-	}
-	defer lock.Close() // closing releases the lock
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return artifacts{}, fmt.Errorf("lock %s: %w", lock.Name(), err)
-	}
+	defer unlock()
+	a := artifacts{dir: dir, java: java}
 	if err := a.fetchJars(ctx); err != nil {
 		return artifacts{}, err
 	}
@@ -143,20 +130,4 @@ func (a artifacts) formatTemplate(ctx context.Context) error {
 		return fmt.Errorf("format a broker's data folder: %w\n%s", err, out)
 	}
 	return os.Rename(data, template)
-}
-
-// projectRoot is the folder of go.mod, found upwards from the working directory: tests run in their package's folder.
-func projectRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("no go.mod above %s: run this inside a checkout of Tailrace", dir)
-		}
-	}
 }
