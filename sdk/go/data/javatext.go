@@ -1,0 +1,127 @@
+package data
+
+import (
+	"bytes"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"strconv"
+	"time"
+)
+
+// AppendJavaText appends the text that Java's toString gives for a value of the model, which is what Kafka Connect's
+// StringConverter and FileStreamSink write: "null", 1.0E10, {k=v}, [1, 2], Struct{a=1}. For bytes Java writes an
+// identity hash; a digest of the content stands in for it.
+func AppendJavaText(dst []byte, v any) []byte {
+	switch v := v.(type) {
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int8:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case int16:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case int32:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case int64:
+		return strconv.AppendInt(dst, v, 10)
+	case float32:
+		return appendJavaFloat(dst, float64(v), 32)
+	case float64:
+		return appendJavaFloat(dst, v, 64)
+	case string:
+		return append(dst, v...)
+	case []byte:
+		h := fnv.New32a()
+		_, _ = h.Write(v)
+		return fmt.Appendf(dst, "[B@%x", h.Sum32())
+	case Decimal:
+		return append(dst, v.String()...)
+	case time.Time:
+		return v.UTC().AppendFormat(dst, "Mon Jan 02 15:04:05 UTC 2006")
+	case []any:
+		return appendJavaList(dst, v)
+	case *Map:
+		return appendJavaMap(dst, v)
+	case *Struct:
+		return appendJavaStruct(dst, v)
+	}
+	return append(dst, "null"...)
+}
+
+func appendJavaList(dst []byte, list []any) []byte {
+	dst = append(dst, '[')
+	for i, e := range list {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = AppendJavaText(dst, e)
+	}
+	return append(dst, ']')
+}
+
+func appendJavaMap(dst []byte, m *Map) []byte {
+	if m == nil {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '{')
+	for i, e := range m.Entries() {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(AppendJavaText(dst, e.Key), '=')
+		dst = AppendJavaText(dst, e.Value)
+	}
+	return append(dst, '}')
+}
+
+// appendJavaStruct leaves out the fields that are null, as Java's Struct does.
+func appendJavaStruct(dst []byte, s *Struct) []byte {
+	if s == nil {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, "Struct{"...)
+	first := true
+	for i, f := range s.Schema().Fields() {
+		v := s.Values()[i]
+		if isNull(v) {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(append(dst, f.Name...), '=')
+		dst = AppendJavaText(dst, v)
+	}
+	return append(dst, '}')
+}
+
+// appendJavaFloat writes Float.toString or Double.toString: at least one digit after the point, an exponent outside 1e-3
+// up to 1e7. The digits are the fewest that give the number back, as since Java 19; older versions now and then write one
+// more.
+func appendJavaFloat(dst []byte, f float64, bits int) []byte {
+	switch {
+	case math.IsNaN(f):
+		return append(dst, "NaN"...)
+	case math.IsInf(f, 1):
+		return append(dst, "Infinity"...)
+	case math.IsInf(f, -1):
+		return append(dst, "-Infinity"...)
+	}
+	format := byte('e')
+	if a := math.Abs(f); a == 0 || a >= 1e-3 && a < 1e7 {
+		format = 'f'
+	}
+	var buf [32]byte
+	text := strconv.AppendFloat(buf[:0], f, format, -1, bits)
+	mantissa, exponent, scientific := bytes.Cut(text, []byte{'e'})
+	dst = append(dst, mantissa...)
+	if bytes.IndexByte(mantissa, '.') < 0 {
+		dst = append(dst, ".0"...)
+	}
+	if !scientific {
+		return dst
+	}
+	n, _ := strconv.Atoi(string(exponent)) // strconv's own output: it is a number
+	return strconv.AppendInt(append(dst, 'E'), int64(n), 10)
+}
