@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Admin looks at and changes topics and consumer groups. It is safe for use by
@@ -105,24 +106,38 @@ func (a *Admin) ListTopics(ctx context.Context) (map[string]Topic, error) {
 	return a.topics(ctx, "list", nil)
 }
 
+// topics asks a broker each time: a cached answer would miss a topic that was
+// created or deleted a moment ago.
 func (a *Admin) topics(ctx context.Context, op string, names []string) (map[string]Topic, error) {
-	listed, err := a.adm.ListTopicsWithInternal(ctx, names...)
+	req := kmsg.NewPtrMetadataRequest()
+	req.AllowAutoTopicCreation = false
+	for _, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, a.cl)
 	if err != nil {
 		return nil, newError(op+" topics", strings.Join(names, ","), err)
 	}
-	topics := make(map[string]Topic, len(listed))
-	for name, d := range listed {
-		if errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+	topics := make(map[string]Topic, len(resp.Topics))
+	for i := range resp.Topics {
+		d := &resp.Topics[i]
+		if d.Topic == nil {
 			continue
 		}
-		if d.Err != nil {
-			return nil, newError(op+" topic", name, d.Err)
+		err := kerr.ErrorForCode(d.ErrorCode)
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			continue
 		}
-		t := Topic{Name: name, Partitions: len(d.Partitions), Internal: d.IsInternal}
+		if err != nil {
+			return nil, newError(op+" topic", *d.Topic, err)
+		}
+		t := Topic{Name: *d.Topic, Partitions: len(d.Partitions), Internal: d.IsInternal}
 		for _, p := range d.Partitions {
 			t.ReplicationFactor = max(t.ReplicationFactor, len(p.Replicas))
 		}
-		topics[name] = t
+		topics[t.Name] = t
 	}
 	return topics, nil
 }
@@ -194,18 +209,63 @@ func (a *Admin) DeleteTopics(ctx context.Context, names ...string) error {
 
 // EndOffsets reads the offset after the last record of every partition of the topics.
 func (a *Admin) EndOffsets(ctx context.Context, topics ...string) (map[TopicPartition]int64, error) {
-	if len(topics) == 0 {
-		return map[TopicPartition]int64{}, nil
-	}
-	listed, err := a.adm.ListEndOffsets(ctx, topics...)
-	if err == nil {
-		err = listed.Error()
-	}
+	described, err := a.Topics(ctx, topics...)
 	if err != nil {
-		return nil, newError("list end offsets of", strings.Join(topics, ","), err)
+		return nil, err
 	}
-	offsets := map[TopicPartition]int64{}
-	listed.Each(func(o kadm.ListedOffset) { offsets[TopicPartition{o.Topic, o.Partition}] = o.Offset })
+	var partitions []TopicPartition
+	for _, name := range topics {
+		t, ok := described[name]
+		if !ok {
+			return nil, newError("list end offsets of topic", name, kerr.UnknownTopicOrPartition)
+		}
+		for p := range t.Partitions {
+			partitions = append(partitions, TopicPartition{name, int32(p)}) //nolint:gosec // Kafka's partitions are 32 bits
+		}
+	}
+	return listOffsets(ctx, a.cl, partitions, latestOffset, false)
+}
+
+// The protocol's names for the ends of a partition.
+const (
+	latestOffset   int64 = -1
+	earliestOffset int64 = -2
+)
+
+// listOffsets asks the leaders for one end of each partition.
+func listOffsets(ctx context.Context, cl *kgo.Client, partitions []TopicPartition, which int64, committedOnly bool) (map[TopicPartition]int64, error) {
+	offsets := make(map[TopicPartition]int64, len(partitions))
+	if len(partitions) == 0 {
+		return offsets, nil
+	}
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID = -1
+	if committedOnly {
+		req.IsolationLevel = 1
+	}
+	for topic, numbers := range byTopic(partitions) {
+		t := kmsg.NewListOffsetsRequestTopic()
+		t.Topic = topic
+		for _, n := range numbers {
+			p := kmsg.NewListOffsetsRequestTopicPartition()
+			p.Partition, p.Timestamp = n, which
+			t.Partitions = append(t.Partitions, p)
+		}
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return nil, newError("list offsets", "", err)
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			tp := TopicPartition{t.Topic, p.Partition}
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return nil, newError("list offsets of", tp.String(), err)
+			}
+			offsets[tp] = p.Offset
+		}
+	}
 	return offsets, nil
 }
 

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -269,33 +269,21 @@ func (c *Consumer) Positions(ctx context.Context, partitions []TopicPartition) (
 	if err != nil || len(positions) == len(partitions) || c.cfg.Consumer.AutoOffsetReset == "none" {
 		return positions, err
 	}
-	var topics []string
+	var missing []TopicPartition
 	for _, tp := range partitions {
 		if _, ok := positions[tp]; !ok {
-			topics = append(topics, tp.Topic)
+			missing = append(missing, tp)
 		}
 	}
-	list := c.adm.ListStartOffsets
+	which := earliestOffset
 	if c.cfg.Consumer.AutoOffsetReset == "latest" {
-		list = c.adm.ListEndOffsets
+		which = latestOffset
 	}
-	listed, err := list(ctx, topics...)
+	ends, err := listOffsets(ctx, c.cl, missing, which, c.cfg.Consumer.IsolationLevel == "read_committed")
 	if err != nil {
-		return nil, newError("list offsets of", strings.Join(topics, ","), err)
+		return nil, err
 	}
-	for _, tp := range partitions {
-		if _, ok := positions[tp]; ok {
-			continue
-		}
-		o, ok := listed.Lookup(tp.Topic, tp.Partition)
-		if !ok {
-			return nil, newError("list offsets of", tp.String(), kerr.UnknownTopicOrPartition)
-		}
-		if o.Err != nil {
-			return nil, newError("list offsets of", tp.String(), o.Err)
-		}
-		positions[tp] = o.Offset
-	}
+	maps.Copy(positions, ends)
 	return positions, nil
 }
 

@@ -21,11 +21,11 @@ func (c *ClientConfig) options(h *health) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.BootstrapServers...),
 		kgo.SoftwareNameAndVersion("tailrace", "1"),
-		kgo.RequestTimeoutOverhead(c.RequestTimeout),
+		kgo.RequestTimeoutOverhead(clamp(c.RequestTimeout, 100*time.Millisecond, 15*time.Minute)),
 		kgo.RetryBackoffFn(backoff(c.RetryBackoff, c.RetryBackoffMax)),
-		kgo.MetadataMaxAge(max(c.MetadataMaxAge, metadataMinAge)),
+		kgo.MetadataMaxAge(clamp(c.MetadataMaxAge, metadataMinAge, time.Hour)),
 		kgo.MetadataMinAge(metadataMinAge),
-		kgo.ConnIdleTimeout(c.ConnectionsMaxIdle),
+		kgo.ConnIdleTimeout(clamp(c.ConnectionsMaxIdle, 100*time.Millisecond, 15*time.Minute)),
 		kgo.DialTimeout(c.DialTimeout),
 		kgo.DisableClientMetrics(),
 		kgo.WithHooks(h),
@@ -50,6 +50,10 @@ func (c *ClientConfig) options(h *health) []kgo.Opt {
 	return opts
 }
 
+// clamp keeps a duration where the client library accepts it; the Java client
+// knows no such limits, so that an unusual value must not fail the client.
+func clamp(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }
+
 // metadataMinAge is the pace of metadata requests while something is wrong; it
 // decides how soon records flow again after a broker comes back.
 const metadataMinAge = 250 * time.Millisecond
@@ -57,12 +61,12 @@ const metadataMinAge = 250 * time.Millisecond
 func (p ProducerSettings) options(requestTimeout time.Duration) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
-		kgo.ProducerLinger(p.Linger),
+		kgo.ProducerLinger(min(p.Linger, time.Minute)),
 		kgo.ProducerBatchMaxBytes(int32(p.MaxRequestBytes)),                         //nolint:gosec // at most 1 GiB, checked when parsed
 		kgo.BrokerMaxWriteBytes(int32(min(max(100<<20, p.MaxRequestBytes), 1<<30))), //nolint:gosec // at most 1 GiB
 		kgo.MaxBufferedBytes(int(p.BufferBytes)),
 		kgo.MaxBufferedRecords(p.BufferRecords),
-		kgo.ProduceRequestTimeout(min(requestTimeout, 10*time.Second)),
+		kgo.ProduceRequestTimeout(clamp(requestTimeout, 100*time.Millisecond, 10*time.Second)),
 		kgo.UnknownTopicRetries(unknownTopicRetries),
 		kgo.ProducerBatchCompression(compression(p.CompressionType)...),
 		// The broker's auto.create.topics.enable decides, as for Kafka Connect.
@@ -82,7 +86,7 @@ func (p ProducerSettings) options(requestTimeout time.Duration) []kgo.Opt {
 		opts = append(opts, kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(p.MaxInFlight))
 	}
 	if p.DeliveryTimeout > 0 {
-		opts = append(opts, kgo.RecordDeliveryTimeout(p.DeliveryTimeout))
+		opts = append(opts, kgo.RecordDeliveryTimeout(max(p.DeliveryTimeout, time.Second)))
 	}
 	return opts
 }
@@ -106,14 +110,14 @@ func (s ConsumerSettings) options() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup(s.GroupID),
 		kgo.DisableAutoCommit(), // I-2: only Commit commits
-		kgo.SessionTimeout(s.SessionTimeout),
+		kgo.SessionTimeout(max(s.SessionTimeout, 100*time.Millisecond)),
 		kgo.HeartbeatInterval(s.HeartbeatInterval),
-		kgo.RebalanceTimeout(s.RebalanceTimeout),
+		kgo.RebalanceTimeout(max(s.RebalanceTimeout, 100*time.Millisecond)),
 		kgo.Balancers(balancers(s.AssignmentStrategies)...),
 		kgo.FetchMinBytes(int32(s.FetchMinBytes)),                   //nolint:gosec // parsed as 32 bits
 		kgo.FetchMaxBytes(int32(s.FetchMaxBytes)),                   //nolint:gosec // parsed as 32 bits
 		kgo.FetchMaxPartitionBytes(int32(s.MaxPartitionFetchBytes)), //nolint:gosec // parsed as 32 bits
-		kgo.FetchMaxWait(s.FetchMaxWait),
+		kgo.FetchMaxWait(max(s.FetchMaxWait, 10*time.Millisecond)),
 		kgo.MaxConcurrentFetches(s.MaxFetches),
 		kgo.BrokerMaxReadBytes(int32(min(max(100<<20, 2*s.FetchMaxBytes), 1<<30))), //nolint:gosec // at most 1 GiB
 		kgo.MaxDecompressBatchBytes(maxDecompressedBatchBytes),

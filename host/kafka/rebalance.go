@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,10 +84,11 @@ func (g *rebalanceGate) offer(kind rebalanceKind, m map[string][]int32) {
 	defer cancel()
 	ev := &rebalanceEvent{kind: kind, partitions: partitions, ctx: ctx, done: make(chan struct{})}
 	g.mu.Lock()
-	g.queue = append(g.queue, ev)
 	if kind == rebalanceLost {
 		g.disown(partitions) // already gone: refuse commits from now on
+		g.retract(g.queue, ev)
 	}
+	g.queue = append(g.queue, ev)
 	g.wakeLocked()
 	g.mu.Unlock()
 	select {
@@ -114,7 +116,26 @@ func (g *rebalanceGate) expire(ev *rebalanceEvent) {
 	for i, queued := range g.queue {
 		if queued == ev {
 			g.queue[i] = &rebalanceEvent{kind: rebalanceLost, partitions: ev.partitions, ctx: context.Background(), done: make(chan struct{})}
+			g.retract(g.queue[:i], g.queue[i])
 		}
+	}
+}
+
+// retract removes partitions that were lost before the owner heard that it had
+// them: it hears of neither.
+func (g *rebalanceGate) retract(earlier []*rebalanceEvent, lost *rebalanceEvent) {
+	for _, ev := range earlier {
+		if ev.kind != rebalanceAssigned {
+			continue
+		}
+		lost.partitions = slices.DeleteFunc(slices.Clone(lost.partitions), func(tp TopicPartition) bool {
+			i := slices.Index(ev.partitions, tp)
+			if i < 0 {
+				return false
+			}
+			ev.partitions = slices.Delete(slices.Clone(ev.partitions), i, i+1)
+			return true
+		})
 	}
 }
 
@@ -187,7 +208,7 @@ func (g *rebalanceGate) run(ev *rebalanceEvent) {
 	case rebalanceLost:
 		f = g.listener.Lost
 	}
-	if f != nil {
+	if f != nil && len(ev.partitions) > 0 {
 		f(ev.ctx, ev.partitions)
 	}
 	g.mu.Lock()
