@@ -17,6 +17,6 @@ func (d *decoder) box(text string) any {
 	d.boxes = d.boxes[1:]
 	*slot = text
 	var v any = ""
-	(*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] = unsafe.Pointer(slot)
+	(*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] = unsafe.Pointer(slot) //nolint:gosec // G103: see above
 	return v
 }

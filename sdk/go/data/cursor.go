@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -10,7 +11,8 @@ import (
 
 // in gives an error of a primitive its place and schema.
 func (d *decoder) in(err error, s *Schema) error {
-	if e, ok := err.(*Error); ok {
+	var e *Error
+	if errors.As(err, &e) {
 		e.Offset, e.Schema = d.pos, s
 	}
 	return err

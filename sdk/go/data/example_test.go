@@ -61,11 +61,11 @@ func ExampleBuilder_Build() {
 // All mistakes in a value are told together, with the fields' names.
 func ExampleValueBuilder() {
 	schema := data.NewStruct().Field("id", data.Int64Schema).Field("name", data.StringSchema).MustBuild()
-	_, err := data.NewValue(schema).Set("id", "forty-two").Set("nmae", "Bob").Build()
+	_, err := data.NewValue(schema).Set("id", "forty-two").Set("nam", "Bob").Build()
 	fmt.Println(err)
 	// Output:
 	// field "id": INT64 needs a Go int64, got string
-	// "nmae" is not a field of Schema{STRUCT}; its fields are id, name
+	// "nam" is not a field of Schema{STRUCT}; its fields are id, name
 }
 
 // A null field with a default gives the default; GetWithoutDefault tells them apart.

@@ -16,8 +16,10 @@ import (
 )
 
 func TestTypeNamesAreConnects(t *testing.T) {
-	require.Equal(t, "INT8 INT16 INT32 INT64 FLOAT32 FLOAT64 BOOLEAN STRING BYTES ARRAY MAP STRUCT",
-		strings.Trim(fmt.Sprint([]data.Type{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}), "[]"))
+	names := "INT8 INT16 INT32 INT64 FLOAT32 FLOAT64 BOOLEAN STRING BYTES ARRAY MAP STRUCT"
+	for i, name := range strings.Fields(names) {
+		require.Equal(t, name, data.Type(i+1).String())
+	}
 	for typ := data.Int8; typ <= data.StructType; typ++ {
 		for _, name := range []string{typ.String(), strings.ToLower(typ.String())} {
 			got, err := data.ParseType(name)
@@ -141,7 +143,9 @@ func TestEqualValues(t *testing.T) {
 	nan1, nan2 := math.Float64frombits(0x7ff8000000000001), math.Float64frombits(0xfff8000000000002)
 	now := time.UnixMilli(1700000000123)
 	equal := [][2]any{
-		{nil, (*data.Map)(nil)}, {nil, (*data.Struct)(nil)}, {nil, &data.Struct{}},
+		{nil, (*data.Map)(nil)},
+		{nil, (*data.Struct)(nil)},
+		{nil, &data.Struct{}},
 		{nan1, nan2},
 		{float32(math.NaN()), float32(math.NaN())},
 		{[]byte{}, []byte(nil)},
@@ -155,9 +159,17 @@ func TestEqualValues(t *testing.T) {
 		require.True(t, data.Equal(c[1], c[0]))
 	}
 	different := [][2]any{
-		{nil, []any{}}, {0.0, math.Copysign(0, -1)}, {int32(1), int64(1)}, {"a", []byte("a")}, {decimal("10", 1), decimal("100", 2)},
-		{[]any{int8(1)}, []any{int8(1), nil}}, {entries("a", nil), entries("b", nil)}, {entries("a", nil), entries()},
-		{now, now.Add(time.Millisecond)}, {5, 5}, {1.0, float32(1)},
+		{nil, []any{}},
+		{0.0, math.Copysign(0, -1)},
+		{int32(1), int64(1)},
+		{"a", []byte("a")},
+		{decimal("10", 1), decimal("100", 2)},
+		{[]any{int8(1)}, []any{int8(1), nil}},
+		{entries("a", nil), entries("b", nil)},
+		{entries("a", nil), entries()},
+		{now, now.Add(time.Millisecond)},
+		{5, 5},
+		{1.0, float32(1)},
 		{mustStruct(vectorPoint, int32(1), nil), mustStruct(vectorPoint, int32(2), nil)},
 		{mustStruct(vectorPoint, int32(1), nil), mustStruct(vectorPoint.ToBuilder().Optional().MustBuild(), int32(1), nil)},
 	}
@@ -355,7 +367,7 @@ func TestBoxedStrings(t *testing.T) {
 		text, ok := v.(string)
 		require.True(t, ok)
 		require.Equal(t, values[17], text)
-		require.Equal(t, any(values[17]), v)
+		require.Equal(t, values[17], v)
 		require.Equal(t, 1, map[any]int{v: 1}[values[17]])
 	}
 }
@@ -414,8 +426,11 @@ func TestPresence(t *testing.T) {
 		present bool
 		want    string
 	}{
-		{data.Int8Schema, true, ""}, {data.OptionalInt8Schema, true, "02"}, {data.OptionalInt8Schema, false, "00"},
-		{last, true, "00"}, {last, false, "02"},
+		{data.Int8Schema, true, ""},
+		{data.OptionalInt8Schema, true, "02"},
+		{data.OptionalInt8Schema, false, "00"},
+		{last, true, "00"},
+		{last, false, "02"},
 	} {
 		got := data.AppendPresence(nil, c.schema, c.present)
 		require.Equal(t, c.want, hex.EncodeToString(got))
@@ -436,10 +451,21 @@ func TestDecimalText(t *testing.T) {
 		text     string
 		plain    string
 	}{
-		{"123", 0, "123", "123"}, {"-123", 0, "-123", "-123"}, {"123", -1, "1.23E+3", "1230"}, {"123", -3, "1.23E+5", "123000"},
-		{"123", 1, "12.3", "12.3"}, {"123", 5, "0.00123", "0.00123"}, {"123", 10, "1.23E-8", "0.0000000123"},
-		{"-123", 12, "-1.23E-10", "-0.000000000123"}, {"0", 0, "0", "0"}, {"0", 2, "0.00", "0.00"}, {"0", -2, "0E+2", "0"},
-		{"0", 7, "0E-7", "0.0000000"}, {"1", -2, "1E+2", "100"}, {"1230", 2, "12.30", "12.30"}, {"1", 6, "0.000001", "0.000001"},
+		{"123", 0, "123", "123"},
+		{"-123", 0, "-123", "-123"},
+		{"123", -1, "1.23E+3", "1230"},
+		{"123", -3, "1.23E+5", "123000"},
+		{"123", 1, "12.3", "12.3"},
+		{"123", 5, "0.00123", "0.00123"},
+		{"123", 10, "1.23E-8", "0.0000000123"},
+		{"-123", 12, "-1.23E-10", "-0.000000000123"},
+		{"0", 0, "0", "0"},
+		{"0", 2, "0.00", "0.00"},
+		{"0", -2, "0E+2", "0"},
+		{"0", 7, "0E-7", "0.0000000"},
+		{"1", -2, "1E+2", "100"},
+		{"1230", 2, "12.30", "12.30"},
+		{"1", 6, "0.000001", "0.000001"},
 	} {
 		d := decimal(c.unscaled, c.scale)
 		require.Equal(t, c.text, d.String())
@@ -487,14 +513,26 @@ func TestConvert(t *testing.T) {
 		in     any
 		want   any
 	}{
-		{data.Int64Schema, 5, int64(5)}, {data.Int8Schema, 5, int8(5)}, {data.Int64Schema, id(7), int64(7)}, {data.Int64Schema, uint8(7), int64(7)},
-		{data.Int32Schema, int64(7), int32(7)}, {data.Float64Schema, 5, 5.0}, {data.Float32Schema, 1.5, float32(1.5)}, {data.Float64Schema, float32(1.5), 1.5},
-		{data.OptionalInt32Schema, &five, int32(5)}, {data.OptionalInt32Schema, (*int)(nil), nil}, {nil, 5, int64(5)}, {nil, uint16(5), int32(5)},
-		{nil, float32(2), float32(2)}, {nil, map[string]int{"b": 2, "a": 1}, entries("a", int64(1), "b", int64(2))},
+		{data.Int64Schema, 5, int64(5)},
+		{data.Int8Schema, 5, int8(5)},
+		{data.Int64Schema, id(7), int64(7)},
+		{data.Int64Schema, uint8(7), int64(7)},
+		{data.Int32Schema, int64(7), int32(7)},
+		{data.Float64Schema, 5, 5.0},
+		{data.Float32Schema, 1.5, float32(1.5)},
+		{data.Float64Schema, float32(1.5), 1.5},
+		{data.OptionalInt32Schema, &five, int32(5)},
+		{data.OptionalInt32Schema, (*int)(nil), nil},
+		{nil, 5, int64(5)},
+		{nil, uint16(5), int32(5)},
+		{nil, float32(2), float32(2)},
+		{nil, map[string]int{"b": 2, "a": 1}, entries("a", int64(1), "b", int64(2))},
 		{nil, map[string]any{"a": []string{"x"}}, entries("a", []any{"x"})},
 		{data.NewArray(data.StringSchema).MustBuild(), []string{"a"}, []any{"a"}},
 		{data.NewMap(data.Int32Schema, data.StringSchema).MustBuild(), map[int]string{2: "b", -1: "a"}, entries(int32(-1), "a", int32(2), "b")},
-		{data.BytesSchema, []byte{1}, []byte{1}}, {data.TimestampSchema, time.UnixMilli(5), time.UnixMilli(5)}, {data.StringSchema, "s", "s"},
+		{data.BytesSchema, []byte{1}, []byte{1}},
+		{data.TimestampSchema, time.UnixMilli(5), time.UnixMilli(5)},
+		{data.StringSchema, "s", "s"},
 	} {
 		got, err := data.Convert(c.schema, c.in)
 		require.NoError(t, err)
@@ -507,9 +545,20 @@ func TestConvert(t *testing.T) {
 		schema *data.Schema
 		in     any
 	}{
-		{data.Int8Schema, 128}, {data.Int64Schema, uint64(math.MaxUint64)}, {data.Int32Schema, int64(math.MaxInt64)}, {data.Int32Schema, 1.5}, {data.Float32Schema, 0.1},
-		{data.Float64Schema, int64(1<<53 + 1)}, {data.StringSchema, 5}, {data.TimestampSchema, 5}, {data.Int32Schema, []int{1}}, {data.Int32Schema, map[string]int{}},
-		{nil, struct{}{}}, {nil, big.NewInt(5)}, {nil, cyclic}, {nil, make(chan int)},
+		{data.Int8Schema, 128},
+		{data.Int64Schema, uint64(math.MaxUint64)},
+		{data.Int32Schema, int64(math.MaxInt64)},
+		{data.Int32Schema, 1.5},
+		{data.Float32Schema, 0.1},
+		{data.Float64Schema, int64(1<<53 + 1)},
+		{data.StringSchema, 5},
+		{data.TimestampSchema, 5},
+		{data.Int32Schema, []int{1}},
+		{data.Int32Schema, map[string]int{}},
+		{nil, struct{}{}},
+		{nil, big.NewInt(5)},
+		{nil, cyclic},
+		{nil, make(chan int)},
 	} {
 		_, err := data.Convert(c.schema, c.in)
 		require.Error(t, err, "%T", c.in)

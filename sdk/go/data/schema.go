@@ -27,7 +27,7 @@ type Schema struct {
 	scale   int32 // of a Decimal; valid if scaleErr is empty
 	depth   int32 // 1 for a primitive
 	strings int   // of a struct: how many fields are strings
-	minSize int // the fewest bytes that a value takes on the wire
+	minSize int   // the fewest bytes that a value takes on the wire
 	hash    uint64
 
 	name     string
