@@ -62,7 +62,7 @@ func (p OverridePolicy) Check(key string) error {
 	if p.Allows(key) {
 		return nil
 	}
-	return fmt.Errorf("The '%s' policy does not allow '%s' to be overridden in the connector configuration.", p.Name, key) //nolint:staticcheck // Kafka's text
+	return kafkaError(fmt.Sprintf("The '%s' policy does not allow '%s' to be overridden in the connector configuration.", p.Name, key))
 }
 
 // Names on the Kafka cluster. Quotas and access rules of existing installations

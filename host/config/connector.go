@@ -190,24 +190,21 @@ func (c *Connector) readSink(v Values) error {
 	pattern := v.Text("topics.regex")
 	switch {
 	case len(s.Topics) > 0 && pattern != "":
-		return errors.New(bothTopics)
+		return kafkaError(bothTopics)
 	case len(s.Topics) == 0 && pattern == "":
-		return errors.New(noTopics)
+		return kafkaError(noTopics)
 	case pattern != "":
-		r, err := CompileRegex(pattern)
-		if err != nil {
-			return nil // the definition's validator has said so
-		}
-		s.TopicsRegex = r
+		// A bad one has been reported by the definition's validator.
+		s.TopicsRegex, _ = CompileRegex(pattern)
 	}
 	if topic := v.Text("errors.deadletterqueue.topic.name"); topic != "" {
 		c.Errors.DLQ = &DeadLetterQueue{
 			Topic:             topic,
-			ReplicationFactor: int16(v.Int("errors.deadletterqueue.topic.replication.factor")), //nolint:gosec // a SHORT
+			ReplicationFactor: int16(v.Int("errors.deadletterqueue.topic.replication.factor")),
 			ContextHeaders:    v.Bool("errors.deadletterqueue.context.headers.enable"),
 		}
 		if _, text := dlqConflict(topic, s.Topics, s.TopicsRegex); text != "" {
-			return errors.New(text)
+			return kafkaError(text)
 		}
 	}
 	return nil
@@ -243,8 +240,10 @@ func (c *Connector) readTransforms(props map[string]string, v Values) error {
 	for _, alias := range v.List("transforms") {
 		prefix := "transforms." + alias + "."
 		options := withPrefix(props, prefix)
-		t := Transform{Alias: alias, Class: javaTrim(options["type"]), PluginVersion: options["plugin.version"],
-			Predicate: javaTrim(options["predicate"]), Config: options}
+		t := Transform{
+			Alias: alias, Class: javaTrim(options["type"]), PluginVersion: options["plugin.version"],
+			Predicate: javaTrim(options["predicate"]), Config: options,
+		}
 		if t.Class == "" {
 			errs = append(errs, &MissingError{prefix + "type"})
 		}

@@ -141,8 +141,10 @@ func TestClientSettingsAreComposedInOrder(t *testing.T) {
 		"producer.linger.ms": "5", "producer.acks": "1", "consumer.fetch.min.bytes": "9", "admin.retries": "4",
 		"security.protocol": "SSL", "request.timeout.ms": "7",
 	})
-	props := connectorProps(map[string]string{"topics": "t", "errors.deadletterqueue.topic.name": "d",
-		"producer.override.acks": "0", "consumer.override.group.id": "g", "admin.override.client.id": "x"})
+	props := connectorProps(map[string]string{
+		"topics": "t", "errors.deadletterqueue.topic.name": "d",
+		"producer.override.acks": "0", "consumer.override.group.id": "g", "admin.override.client.id": "x",
+	})
 	c, err := ParseConnector(Sink, props, w)
 	require.NoError(t, err)
 	producer := c.DLQProducerProps(w, 2)
@@ -151,8 +153,10 @@ func TestClientSettingsAreComposedInOrder(t *testing.T) {
 	require.Equal(t, "connector-dlq-producer-c-2", producer["client.id"])
 	require.NotContains(t, producer, "security.protocol", "producers take no setting without prefix")
 	consumer := c.ConsumerProps(w, 2)
-	require.Equal(t, map[string]string{"bootstrap.servers": "localhost:9092", "client.id": "connector-consumer-c-2", "group.id": "g",
-		"enable.auto.commit": "false", "auto.offset.reset": "earliest", "fetch.min.bytes": "9"}, consumer)
+	require.Equal(t, map[string]string{
+		"bootstrap.servers": "localhost:9092", "client.id": "connector-consumer-c-2", "group.id": "g",
+		"enable.auto.commit": "false", "auto.offset.reset": "earliest", "fetch.min.bytes": "9",
+	}, consumer)
 	require.Equal(t, "g", c.SinkGroup(w))
 	admin := c.AdminProps(w, WorkerAdminClientID("c"))
 	require.Equal(t, map[string]string{"bootstrap.servers": "localhost:9092", "client.id": "x", "retries": "4", "security.protocol": "SSL", "request.timeout.ms": "7"}, admin)
@@ -166,7 +170,8 @@ func TestClientSettingsAreComposedInOrder(t *testing.T) {
 func TestExactlyOnceProducerKeepsItsTransactionalID(t *testing.T) {
 	w := goldenWorker(t, true)
 	c, err := ParseConnector(Source, connectorProps(map[string]string{
-		"producer.override.transactional.id": "mine", "producer.override.enable.idempotence": "false"}), w)
+		"producer.override.transactional.id": "mine", "producer.override.enable.idempotence": "false",
+	}), w)
 	require.NoError(t, err)
 	props := c.ProducerProps(w, 1)
 	require.Equal(t, "golden-c-1", props["transactional.id"]) // I-5
@@ -178,7 +183,10 @@ func TestOverridePolicies(t *testing.T) {
 		policy    string
 		sasl, ack bool
 	}{
-		{"All", true, true}, {"None", false, false}, {"Principal", true, false}, {"Allowlist", false, true},
+		{"All", true, true},
+		{"None", false, false},
+		{"Principal", true, false},
+		{"Allowlist", false, true},
 		{"org.apache.kafka.connect.connector.policy.PrincipalConnectorClientConfigOverridePolicy", true, false},
 	} {
 		p, err := ParseOverridePolicy(c.policy, []string{"acks"})
@@ -219,13 +227,110 @@ func TestValuesAreReadByJavasRules(t *testing.T) {
 		text string
 		want any
 	}{
-		{Boolean, " TRUE ", true}, {Boolean, "yes", nil}, {Int, "+5", int32(5)}, {Int, "2147483648", nil}, {Int, "1_0", nil}, {Int, "0x1", nil},
-		{Short, "-32768", int16(-32768)}, {Short, "32768", nil}, {Long, "9223372036854775807", int64(9223372036854775807)},
-		{Double, "1e3", 1000.0}, {Double, "2d", 2.0}, {Double, "inf", nil}, {Double, "1_0", nil}, {Double, "nan", nil},
-		{List, "", []string{}}, {List, " a , b,,c ", []string{"a", "b", "", "c"}}, {String, " x ", "x"}, {Password, " x ", NewSecret("x")},
+		{Boolean, " TRUE ", true},
+		{Boolean, "yes", nil},
+		{Int, "+5", int32(5)},
+		{Int, "2147483648", nil},
+		{Int, "1_0", nil},
+		{Int, "0x1", nil},
+		{Short, "-32768", int16(-32768)},
+		{Short, "32768", nil},
+		{Long, "9223372036854775807", int64(9223372036854775807)},
+		{Double, "1e3", 1000.0},
+		{Double, "2d", 2.0},
+		{Double, "inf", nil},
+		{Double, "1_0", nil},
+		{Double, "nan", nil},
+		{List, "", []string{}},
+		{List, " a , b,,c ", []string{"a", "b", "", "c"}},
+		{String, " x ", "x"},
+		{Password, " x ", NewSecret("x")},
 	} {
 		got, err := ParseText("k", c.text, c.t)
 		require.Equal(t, c.want, got, "%s %q", c.t, c.text)
 		require.Equal(t, c.want == nil, err != nil)
 	}
+}
+
+func TestRefusalListsAllErrorsAsKafkaConnectDoes(t *testing.T) {
+	own := fileStreamDef(Source)
+	r := ValidateRequest{Kind: Source, Worker: testWorker(t, nil), Props: connectorProps(map[string]string{"tasks.max": "q"})}
+	require.EqualError(t, r.Validate(NewReport(own, own.Validate(r.Props))).Err(),
+		"Connector configuration is invalid and contains the following 3 error(s):\n"+
+			"Invalid value q for configuration tasks.max: Not a number of type INT\n"+
+			"Invalid value null for configuration tasks.max: Value must be non-null\n"+
+			"Missing required configuration \"topic\" which has no default value.\n"+
+			"You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`")
+	require.NoError(t, Merge("x").Err())
+}
+
+func TestFrameworkFindingsCoverItsOwnKeysInOrder(t *testing.T) {
+	values := ValidateConnector(Sink, connectorProps(map[string]string{"topics": "t"}), testWorker(t, nil))
+	var names []string
+	for _, v := range values {
+		names = append(names, v.Name)
+		require.Empty(t, v.Errors)
+	}
+	var want []string
+	for _, k := range KeyInfos(SinkConnectorDef()) {
+		want = append(want, k.Name)
+	}
+	require.Equal(t, want, names)
+}
+
+func TestOwnKeysAreListedOnlyWhenSet(t *testing.T) {
+	r := ValidateRequest{Kind: Source, Worker: testWorker(t, nil), Props: connectorProps(map[string]string{
+		"process.isolation": "thread", "process.env.PLUGIN_X": "1", "process.env.DB_PASSWORD": "pa\x00ss",
+	})}
+	infos := r.Validate(Report{})
+	require.Equal(t, []string{
+		"Invalid value thread for configuration process.isolation: String must be one of: connector, task, plugin",
+		"Invalid value [hidden] for configuration process.env.DB_PASSWORD: the value of an environment variable has no NUL",
+		"Invalid value PLUGIN_X for configuration process.env.PLUGIN_X: names starting with TAILRACE_ or PLUGIN_ are reserved for the worker; choose another name",
+	}, infos.Errors())
+	require.Equal(t, Hidden, *infos.Configs[len(infos.Configs)-2].Value.Value)
+	require.Equal(t, groupProcess, infos.Groups[len(infos.Groups)-1])
+}
+
+func TestWorkersOwnClientsTakeSettingsWithoutPrefix(t *testing.T) {
+	w := testWorker(t, map[string]string{"sasl.mechanism": "PLAIN", "producer.acks": "1", "client.id": "me"})
+	require.Equal(t, map[string]string{"bootstrap.servers": "localhost:9092", "client.id": "x", "sasl.mechanism": "PLAIN"}, w.ClientProps("x"))
+}
+
+func TestJavaRegexes(t *testing.T) {
+	for _, c := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{`a|ab`, "ab", true},
+		{`\Qa.b\E.*`, "a.bc", true},
+		{`\Qa.b\E`, "axb", false},
+		{`a\hb`, "a b", true},
+		{`(a)\1`, "aa", true},
+		{`(?<n>a)\k<n>`, "aa", true},
+		{`(?i)A`, "a", true},
+		{`a$`, "a", true},
+		{``, "", true},
+	} {
+		r, err := CompileRegex(c.pattern)
+		require.NoError(t, err, c.pattern)
+		require.Equal(t, c.want, r.Matches(c.text), c.pattern)
+	}
+	for pattern, text := range map[string]string{
+		"a(*": "Dangling meta character '*' near index 2\na(*\n  ^", "(": "Unclosed group near index 1\n(",
+		"[": "Unclosed character class near index 0\n[\n^", "*": "Dangling meta character '*' near index 0\n*\n^",
+	} {
+		require.EqualError(t, checkJavaRegex(pattern), text)
+	}
+	_, err := CompileRegex("a*+")
+	require.Error(t, err, "possessive quantifiers are refused, not read differently")
+}
+
+// A pattern that backtracks for ever must not hold a task up.
+func TestRegexMatchingIsBounded(t *testing.T) {
+	r, err := CompileRegex(`(a+)+b`)
+	require.NoError(t, err)
+	start := time.Now()
+	require.False(t, r.Matches(strings.Repeat("a", 200)))
+	require.Less(t, time.Since(start), 5*time.Second)
 }

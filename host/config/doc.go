@@ -15,8 +15,9 @@
 //   - validation: [ValidateConnector] and [Merge] build the answer of
 //     PUT /connector-plugins/{p}/config/validate.
 //
-// Invariants: nothing here starts a goroutine or talks to the network; only the
-// file readers and the providers touch the file system. Definitions are shared
+// Invariants: nothing here waits or talks to the network; only the file readers and
+// the providers touch the file system. The one goroutine is the clock of the regular
+// expression library, which ends by itself some time after the last bounded match. Definitions are shared
 // and never changed after package initialisation. Error texts of definitions are
 // Kafka's, letter for letter, because clients match on them.
 //

@@ -76,7 +76,7 @@ func readFile(file string) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("cannot read %s: %w; check the path and that the worker's user may read it", file, err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", file, err)

@@ -62,8 +62,10 @@ type goldenEntry struct {
 }
 
 func (k goldenKey) key() Key {
-	out := Key{Name: k.Name, Type: Type(k.Type), Importance: Importance(k.Importance), Group: k.Group,
-		Width: Width(k.Width), DisplayName: k.DisplayName, Order: -1, Default: Null()}
+	out := Key{
+		Name: k.Name, Type: Type(k.Type), Importance: Importance(k.Importance), Group: k.Group,
+		Width: Width(k.Width), DisplayName: k.DisplayName, Order: -1, Default: Null(),
+	}
 	if k.Required {
 		out.Default = Required()
 	} else if k.Default != nil {
@@ -153,8 +155,10 @@ func TestValidateAnswersAsRecordedFromKafkaConnect(t *testing.T) {
 	require.Greater(t, len(golden.Cases), 90)
 	for _, c := range golden.Cases {
 		t.Run(c.Name, func(t *testing.T) {
-			r := ValidateRequest{Kind: c.Kind, Props: map[string]string{}, Worker: goldenWorker(t, c.EOS), Plugins: plugins,
-				ExactlyOnce: Supported, TransactionBoundaries: Unsupported}
+			r := ValidateRequest{
+				Kind: c.Kind, Props: map[string]string{}, Worker: goldenWorker(t, c.EOS), Plugins: plugins,
+				ExactlyOnce: Supported, TransactionBoundaries: Unsupported,
+			}
 			for k, v := range c.Request {
 				if v == nil {
 					r.Nulls = append(r.Nulls, k)

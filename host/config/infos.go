@@ -1,10 +1,14 @@
 package config
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // ConfigInfos is the answer of PUT /connector-plugins/{p}/config/validate. Its JSON
 // form is Kafka Connect's (reference section 1.11).
-type ConfigInfos struct {
+type ConfigInfos struct { //nolint:revive // the name that Kafka Connect has for it
 	Name       string       `json:"name"`
 	ErrorCount int          `json:"error_count"`
 	Groups     []string     `json:"groups"`
@@ -13,7 +17,7 @@ type ConfigInfos struct {
 
 // ConfigInfo is one key with its value. Definition is nil for a key that no
 // definition knows.
-type ConfigInfo struct {
+type ConfigInfo struct { //nolint:revive // the name that Kafka Connect has for it
 	Definition *KeyInfo    `json:"definition"`
 	Value      ConfigValue `json:"value"`
 }
@@ -34,7 +38,7 @@ type KeyInfo struct {
 }
 
 // ConfigValue is what validation found about one key.
-type ConfigValue struct {
+type ConfigValue struct { //nolint:revive // the name that Kafka Connect has for it
 	Name string `json:"name"`
 	// Value is the text of the parsed value, nil when there is none or it is wrong.
 	Value             *string  `json:"value"`
@@ -175,4 +179,15 @@ func (c ConfigInfos) Errors() []string {
 		out = append(out, info.Value.Errors...)
 	}
 	return out
+}
+
+// Err returns nil for a valid configuration, and otherwise the error with which
+// Kafka Connect refuses to create or change a connector.
+func (c ConfigInfos) Err() error {
+	if c.ErrorCount == 0 {
+		return nil
+	}
+	return kafkaError(fmt.Sprintf("Connector configuration is invalid and contains the following %d error(s):\n%s\n"+
+		"You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`",
+		c.ErrorCount, strings.Join(c.Errors(), "\n")))
 }

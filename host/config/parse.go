@@ -88,6 +88,11 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("Missing required configuration %q which has no default value.", e.Name)
 }
 
+// kafkaError is a complete text of Kafka's, which keeps its capital and full stop.
+type kafkaError string
+
+func (e kafkaError) Error() string { return string(e) }
+
 // Parse reads every key of the definition from props and checks it. Keys that the
 // definition does not know are ignored. All mistakes are reported, joined into one
 // error, in definition order.

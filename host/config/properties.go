@@ -197,10 +197,12 @@ func (p *propertiesReader) escape() ([]uint16, error) {
 				digit = strings.IndexRune("0123456789abcdef", unicode.ToLower(p.text[p.pos]))
 			}
 			if digit < 0 {
-				return nil, &SyntaxError{p.file, p.line, p.pos - p.lineStart + 1,
-					`malformed \uXXXX escape: four hexadecimal digits must follow \u; write \\u for a backslash and a u`}
+				return nil, &SyntaxError{
+					p.file, p.line, p.pos - p.lineStart + 1,
+					`malformed \uXXXX escape: four hexadecimal digits must follow \u; write \\u for a backslash and a u`,
+				}
 			}
-			unit = unit<<4 | uint16(digit) //nolint:gosec // 0..15
+			unit = unit<<4 | uint16(digit)
 			p.pos++
 		}
 		return []uint16{unit}, nil

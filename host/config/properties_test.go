@@ -138,8 +138,11 @@ func TestConnectorFiles(t *testing.T) {
 		{"flat JSON", `{"name":"a","connector.class":"FileStreamSource","tasks.max":1}`, want, nil},
 		{"JSON as for a create request", `{"name":"a","config":{"connector.class":"FileStreamSource","tasks.max":"1"},"initial_state":"paused"}`, paused, nil},
 		{"name inside config", `{"config":{"name":" a ","connector.class":"FileStreamSource","tasks.max":"1"}}`, want, nil},
-		{"numbers keep their text", `{"name":"a","connector.class":"x","n":1.50,"b":true}`,
-			ConnectorFile{Name: "a", Config: map[string]string{"name": "a", "connector.class": "x", "n": "1.50", "b": "true"}}, nil},
+		{
+			"numbers keep their text", `{"name":"a","connector.class":"x","n":1.50,"b":true}`,
+			ConnectorFile{Name: "a", Config: map[string]string{"name": "a", "connector.class": "x", "n": "1.50", "b": "true"}},
+			nil,
+		},
 		{"broken JSON", "{\"name\":\"a\",\n  \"config\": {,}}", ConnectorFile{}, []string{"f:2:14", "invalid character"}},
 		{"cut JSON", "{\"name\":\"a\"", ConnectorFile{}, []string{"f:1:11", "unexpected end"}},
 		{"JSON array", "[1]", ConnectorFile{}, []string{"name is missing"}},

@@ -170,19 +170,19 @@ func allowedPaths(name string, params map[string]string) (func(string) bool, err
 		if !filepath.IsAbs(path) {
 			return nil, Invalid("config.providers."+name+".param.allowed.paths", path, "the path must be absolute")
 		}
-		real, err := filepath.EvalSymlinks(path)
+		target, err := filepath.EvalSymlinks(path)
 		if err != nil {
 			return nil, Invalid("config.providers."+name+".param.allowed.paths", path, "the path does not exist or cannot be read")
 		}
-		allowed = append(allowed, real)
+		allowed = append(allowed, target)
 	}
 	return func(path string) bool {
-		real, err := filepath.EvalSymlinks(path)
+		target, err := filepath.EvalSymlinks(path)
 		if err != nil {
 			return false
 		}
 		return slices.ContainsFunc(allowed, func(a string) bool {
-			return real == a || strings.HasPrefix(real, strings.TrimSuffix(a, "/")+"/")
+			return target == a || strings.HasPrefix(target, strings.TrimSuffix(a, "/")+"/")
 		})
 	}, nil
 }

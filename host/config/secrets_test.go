@@ -160,8 +160,10 @@ func TestValidateAnswerHoldsNoResolvedValue(t *testing.T) {
 		Key{Name: "odd", Type: Password, Importance: High, Validator: Check("", func(name string, v any) error {
 			return fmt.Errorf("bad value %s", v.(Secret).Reveal())
 		})})
-	props := map[string]string{"name": "n", "connector.class": "x", "tasks.max": "${v:max}", "port": "${v:port}", "pw": "inline-pw",
-		"odd": "inline-odd", "process.env.API_TOKEN": "env-token", "producer.override.client.id": "${v:id}"}
+	props := map[string]string{
+		"name": "n", "connector.class": "x", "tasks.max": "${v:max}", "port": "${v:port}", "pw": "inline-pw",
+		"odd": "inline-odd", "process.env.API_TOKEN": "env-token", "producer.override.client.id": "${v:id}",
+	}
 	r := ValidateRequest{Kind: Source, Props: props, Worker: w}
 	infos := r.Validate(NewReport(def, def.Validate(w.Providers.Resolve(props).Props)))
 	shown := fmt.Sprintf("%+v", infos.Configs)
@@ -175,4 +177,19 @@ func TestValidateAnswerHoldsNoResolvedValue(t *testing.T) {
 	}
 	require.Contains(t, infos.Errors(), "Invalid value ${v:port} for configuration port: Not a number of type INT")
 	require.Contains(t, infos.Errors(), "bad value [hidden]")
+}
+
+func TestErrorsShowReferencesAsWritten(t *testing.T) {
+	w := testWorker(t, nil)
+	w.Providers = w.Providers.WithLookup("v", func(_, key string) (string, bool) {
+		return map[string]string{"max": "0", "list": "dup,dup", "mode": " some "}[key], true
+	})
+	r := ValidateRequest{Kind: Source, Worker: w, Props: map[string]string{
+		"name": "n", "connector.class": "x", "tasks.max": "${v:max}", "transforms": "${v:list}", "errors.tolerance": "${v:mode}",
+	}}
+	require.Equal(t, []string{
+		"Invalid value ${v:max} for configuration tasks.max: Value must be at least 1",
+		"Invalid value ${v:list} for configuration transforms: Duplicate alias provided.",
+		"Invalid value ${v:mode} for configuration errors.tolerance: String must be one of: none, all",
+	}, r.Validate(Report{}).Errors())
 }

@@ -85,8 +85,8 @@ func parseTopicGroup(props map[string]string, prefix, name string, parent *Topic
 	if err != nil {
 		return g, err
 	}
-	g.Partitions = int32(v.Int(prefix + "partitions"))                //nolint:gosec // an INT
-	g.ReplicationFactor = int16(v.Int(prefix + "replication.factor")) //nolint:gosec // a SHORT
+	g.Partitions = int32(v.Int(prefix + "partitions"))
+	g.ReplicationFactor = int16(v.Int(prefix + "replication.factor"))
 	if parent != nil {
 		for k, value := range parent.Configs {
 			g.Configs[k] = value

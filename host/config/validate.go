@@ -286,12 +286,14 @@ func (r ValidateRequest) process(props map[string]string) Report {
 		if IsSecretName(name) {
 			t = Password
 		}
-		keys = append(keys, Key{Name: ProcessEnvPrefix + name, Type: t, Default: Null(), Importance: Low,
+		keys = append(keys, Key{
+			Name: ProcessEnvPrefix + name, Type: t, Default: Null(), Importance: Low,
 			Group: groupProcess, Order: 10 + i, Width: WidthMedium, DisplayName: "Environment variable " + name,
 			Documentation: "Environment variable of the plugin's process.",
 			Validator: Check("environment variable", func(string, any) error {
 				return errors.Join(checkEnvName(name), checkEnvValue(name, props[ProcessEnvPrefix+name]))
-			})})
+			}),
+		})
 	}
 	if len(keys) == 0 {
 		return Report{}
@@ -319,8 +321,8 @@ func hideSecrets(infos ConfigInfos, resolution Resolution, w *Worker) ConfigInfo
 			v.Value = &hidden
 		}
 		for j, text := range v.Errors {
-			if changed && resolved != "" {
-				text = strings.ReplaceAll(text, resolved, original)
+			if changed {
+				text = showAsWritten(text, resolved, original)
 			} else if definition != nil && definition.Type == Password && len(resolved) >= minSecretBytes {
 				text = strings.ReplaceAll(text, resolved, Hidden)
 			}
@@ -328,4 +330,22 @@ func hideSecrets(infos ConfigInfos, resolution Resolution, w *Worker) ConfigInfo
 		}
 	}
 	return infos
+}
+
+// showAsWritten puts the text that the user wrote in place of what it resolved to,
+// in the two ways in which an error prints a value.
+func showAsWritten(text, resolved, original string) string {
+	list, _ := ParseText("", resolved, List)
+	for _, form := range []string{javaText(list), javaTrim(resolved)} {
+		switch {
+		case form == "" || form == "[]" || !strings.Contains(text, form):
+			continue
+		case len(form) < minSecretBytes:
+			// The value stands first in an error; the rest may hold the same
+			// character by chance.
+			return strings.Replace(text, " "+form+" ", " "+original+" ", 1)
+		}
+		return strings.ReplaceAll(text, form, original)
+	}
+	return text
 }

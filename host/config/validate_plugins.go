@@ -115,11 +115,6 @@ func (p Plugins) choose(kind PluginKind, iface, key, class, version string) choi
 	return choice{err: Invalid(key, class, "Class "+class+" could not be found.")}
 }
 
-// kafkaError is a complete text of Kafka's.
-type kafkaError string
-
-func (e kafkaError) Error() string { return string(e) }
-
 // nested returns classes such as Cast$Key and Cast$Value for Cast.
 func (p Plugins) nested(kind PluginKind, class string) []string {
 	return slices.DeleteFunc(p.classes(kind), func(c string) bool { return !strings.HasPrefix(c, class+"$") })
@@ -290,22 +285,30 @@ var (
 
 // transformKeys are added to every transform.
 var transformKeys = []Key{
-	{Name: "predicate", Type: String, Default: Null(), Importance: Medium,
-		Documentation: "Name of a predicate; the transform applies only to records for which it holds."},
-	{Name: "negate", Type: Boolean, Default: Text("false"), Importance: Medium,
-		Documentation: "Whether the transform applies to records for which the predicate does not hold."},
+	{
+		Name: "predicate", Type: String, Default: Null(), Importance: Medium,
+		Documentation: "Name of a predicate; the transform applies only to records for which it holds.",
+	},
+	{
+		Name: "negate", Type: Boolean, Default: Text("false"), Importance: Medium,
+		Documentation: "Whether the transform applies to records for which the predicate does not hold.",
+	},
 }
 
 // aliasKeys returns the keys of one transform or predicate.
 func (r ValidateRequest) aliasKeys(props map[string]string, kind aliasKind, alias string) []Key {
 	prefix := kind.list + "." + alias + "."
 	group := kind.heading + ": " + alias
-	typeKey := Key{Name: prefix + "type", Type: Class, Importance: High, Group: group, Order: 0, Width: WidthLong,
+	typeKey := Key{
+		Name: prefix + "type", Type: Class, Importance: High, Group: group, Order: 0, Width: WidthLong,
 		DisplayName: kind.noun + " type for " + alias, Documentation: "Class of the " + strings.ToLower(kind.noun) + ".",
-		Recommender: offer(r.Plugins.classes(kind.plugin), true)}
-	versionKey := Key{Name: prefix + "plugin.version", Type: String, Default: Null(), Importance: High, Group: group, Order: 1, Width: WidthLong,
+		Recommender: offer(r.Plugins.classes(kind.plugin), true),
+	}
+	versionKey := Key{
+		Name: prefix + "plugin.version", Type: String, Default: Null(), Importance: High, Group: group, Order: 1, Width: WidthLong,
 		DisplayName: kind.noun + " version for " + alias, Documentation: "Version, or range of versions, of the " + strings.ToLower(kind.noun) + ".",
-		Validator: versionRange}
+		Validator: versionRange,
+	}
 	class, set := props[prefix+"type"]
 	if !set {
 		return []Key{typeKey, versionKey}
@@ -413,7 +416,7 @@ func javaHashOrder(names []string) []string {
 	slot := func(s string) int {
 		var h uint32
 		for _, r := range s {
-			h = 31*h + uint32(r) //nolint:gosec // keys are ASCII
+			h = 31*h + uint32(r)
 		}
 		return int(h^h>>16) & (buckets - 1)
 	}

@@ -20,16 +20,16 @@ func (c check) String() string                        { return c.text }
 // Check makes a Validator from a function.
 func Check(text string, fn func(name string, value any) error) Validator { return check{text, fn} }
 
-// AtLeast accepts numbers from min on.
-func AtLeast(min int64) Validator { return between(min, nil) }
+// AtLeast accepts numbers from low on.
+func AtLeast(low int64) Validator { return between(low, nil) }
 
-// Between accepts numbers from min to max.
-func Between(min, max int64) Validator { return between(min, &max) }
+// Between accepts numbers from low to high.
+func Between(low, high int64) Validator { return between(low, &high) }
 
-func between(min int64, max *int64) Validator {
-	text := fmt.Sprintf("[%d,...]", min)
-	if max != nil {
-		text = fmt.Sprintf("[%d,...,%d]", min, *max)
+func between(low int64, high *int64) Validator {
+	text := fmt.Sprintf("[%d,...]", low)
+	if high != nil {
+		text = fmt.Sprintf("[%d,...,%d]", low, *high)
 	}
 	return Check(text, func(name string, value any) error {
 		var n int64
@@ -43,28 +43,28 @@ func between(min int64, max *int64) Validator {
 		case int64:
 			n = x
 		}
-		if n < min {
-			return Invalid(name, value, fmt.Sprintf("Value must be at least %d", min))
+		if n < low {
+			return Invalid(name, value, fmt.Sprintf("Value must be at least %d", low))
 		}
-		if max != nil && n > *max {
-			return Invalid(name, value, fmt.Sprintf("Value must be no more than %d", *max))
+		if high != nil && n > *high {
+			return Invalid(name, value, fmt.Sprintf("Value must be no more than %d", *high))
 		}
 		return nil
 	})
 }
 
-// BetweenDouble accepts DOUBLE values from min to max.
-func BetweenDouble(min, max float64) Validator {
-	text := fmt.Sprintf("[%s,...,%s]", javaDouble(min), javaDouble(max))
+// BetweenDouble accepts DOUBLE values from low to high.
+func BetweenDouble(low, high float64) Validator {
+	text := fmt.Sprintf("[%s,...,%s]", javaDouble(low), javaDouble(high))
 	return Check(text, func(name string, value any) error {
 		f, ok := value.(float64)
 		switch {
 		case !ok:
 			return Invalid(name, nil, "Value must be non-null")
-		case cmp.Less(f, min):
-			return Invalid(name, value, "Value must be at least "+javaDouble(min))
-		case f > max:
-			return Invalid(name, value, "Value must be no more than "+javaDouble(max))
+		case cmp.Less(f, low):
+			return Invalid(name, value, "Value must be at least "+javaDouble(low))
+		case f > high:
+			return Invalid(name, value, "Value must be no more than "+javaDouble(high))
 		}
 		return nil
 	})

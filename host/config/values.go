@@ -101,8 +101,10 @@ func ParseByteSize(text string) (int64, error) {
 	s := strings.TrimSuffix(strings.TrimSpace(text), "B")
 	digits := strings.TrimRight(s, "KMGTkmgti")
 	unit := s[len(digits):]
-	factors := map[string]float64{"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12,
-		"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
+	factors := map[string]float64{
+		"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12,
+		"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40,
+	}
 	factor, known := factors[strings.ToLower(unit)]
 	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
 	if err != nil || !known || math.IsNaN(n) || n <= 0 || n*factor < 1 || n*factor >= math.MaxInt64 {

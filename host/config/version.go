@@ -30,20 +30,20 @@ func ParseVersionRange(text string) (VersionRange, error) {
 	for rest := text; rest != ""; {
 		end := strings.IndexAny(rest, "])")
 		if (rest[0] != '[' && rest[0] != '(') || end < 0 {
-			return VersionRange{}, fmt.Errorf("Unbounded range: %s", text) //nolint:staticcheck // Kafka's text
+			return VersionRange{}, kafkaError(fmt.Sprintf("Unbounded range: %s", text))
 		}
 		part := versionInterval{lowOpen: rest[0] == '(', highOpen: rest[end] == ')'}
 		low, high, two := strings.Cut(rest[1:end], ",")
 		part.low, part.high = strings.TrimSpace(low), strings.TrimSpace(high)
 		switch {
 		case !two && (part.lowOpen || part.highOpen || part.low == ""):
-			return VersionRange{}, fmt.Errorf("Single version must be surrounded by []: %s", text) //nolint:staticcheck // Maven's text
+			return VersionRange{}, kafkaError(fmt.Sprintf("Single version must be surrounded by []: %s", text))
 		case !two:
 			part.high = part.low
 		case strings.ContainsAny(part.low+part.high, "[](,"):
-			return VersionRange{}, fmt.Errorf("Unbounded range: %s", text) //nolint:staticcheck // Kafka's text
+			return VersionRange{}, kafkaError(fmt.Sprintf("Unbounded range: %s", text))
 		case part.low != "" && part.high != "" && CompareVersions(part.low, part.high) > 0:
-			return VersionRange{}, fmt.Errorf("Range defies version ordering: %s", text) //nolint:staticcheck // Maven's text
+			return VersionRange{}, kafkaError(fmt.Sprintf("Range defies version ordering: %s", text))
 		}
 		r.parts = append(r.parts, part)
 		rest = strings.TrimLeft(rest[end+1:], ", ")

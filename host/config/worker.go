@@ -274,8 +274,8 @@ func (w *Worker) readCluster(v Values) error {
 			delete(configs, own)
 		}
 		return InternalTopic{
-			Name: v.Text(prefix + "topic"), Partitions: int32(partitions), //nolint:gosec // an INT
-			ReplicationFactor: int16(v.Int(prefix + "replication.factor")), Configs: configs, //nolint:gosec // a SHORT
+			Name: v.Text(prefix + "topic"), Partitions: int32(partitions),
+			ReplicationFactor: int16(v.Int(prefix + "replication.factor")), Configs: configs,
 		}
 	}
 	c := &Cluster{
