@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"strconv"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -53,7 +54,33 @@ func (f *Fetch) Len() int { return f.records }
 
 // Release says that no slice of this fetch is used any more. Forgetting it costs
 // memory only.
-func (f *Fetch) Release() { *f = Fetch{} }
+func (f *Fetch) Release() {
+	for i := range f.runs {
+		for _, r := range f.runs[i].records {
+			r.Recycle()
+		}
+	}
+	*f = Fetch{}
+}
+
+// recordPool lends the slabs that fetched records are decoded into. The bytes of
+// keys and values are not pooled.
+type recordPool struct{ slabs sync.Pool }
+
+// GetRecords implements the client library's pool.
+func (p *recordPool) GetRecords(n int) []kgo.Record {
+	if s, ok := p.slabs.Get().(*[]kgo.Record); ok && cap(*s) >= n {
+		return (*s)[:0]
+	}
+	return make([]kgo.Record, 0, n)
+}
+
+// PutRecords implements the client library's pool.
+func (p *recordPool) PutRecords(s []kgo.Record) {
+	if cap(s) <= maxPooledRecords {
+		p.slabs.Put(&s)
+	}
+}
 
 // Run is a sequence of records of one partition, with increasing offsets (gaps
 // come from compaction and transactions).

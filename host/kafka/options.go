@@ -109,6 +109,7 @@ func compression(name string) []kgo.CompressionCodec {
 func (s ConsumerSettings) options() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup(s.GroupID),
+		kgo.WithPools(new(recordPool)),
 		kgo.DisableAutoCommit(), // I-2: only Commit commits
 		kgo.SessionTimeout(max(s.SessionTimeout, 100*time.Millisecond)),
 		kgo.HeartbeatInterval(s.HeartbeatInterval),
