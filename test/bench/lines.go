@@ -25,9 +25,6 @@ func (l lines) String() string {
 	return fmt.Sprintf("%d B", l.size)
 }
 
-// fileBytes is the size of the lines as a file.
-func (l lines) fileBytes() int64 { return int64(l.count) * int64(l.size+1) }
-
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // line fills dst, which has the size of a line, with line i: its number, then text that does not compress well.
