@@ -165,7 +165,7 @@ func ExampleAppendLong() {
 
 	v, err := data.DecodeValue(schema, wire)
 	fmt.Println(v, err)
-	// Output: Struct{id=42,note=fragile,tags=[new vip]} <nil>
+	// Output: Struct{id=42,note=fragile,tags=[new, vip]} <nil>
 }
 
 // The host reads the same bytes without building values.

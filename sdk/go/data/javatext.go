@@ -76,7 +76,7 @@ func appendJavaMap(dst []byte, m *Map) []byte {
 
 // appendJavaStruct leaves out the fields that are null, as Java's Struct does.
 func appendJavaStruct(dst []byte, s *Struct) []byte {
-	if s == nil {
+	if isNull(s) {
 		return append(dst, "null"...)
 	}
 	dst = append(dst, "Struct{"...)

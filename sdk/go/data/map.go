@@ -1,10 +1,5 @@
 package data
 
-import (
-	"fmt"
-	"strings"
-)
-
 // Map is the value of a MAP: entries in the order in which their keys were first put. Keys may be any value of the
 // model, including null, bytes and structs. The zero Map is empty and ready. It is not safe for concurrent use.
 type Map struct {
@@ -125,19 +120,5 @@ func (m *Map) allStringKeys() bool {
 	return true
 }
 
-// String is a text for people: {key=value, key=value}.
-func (m *Map) String() string {
-	if m == nil {
-		return "null"
-	}
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, e := range m.entries {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%v=%v", e.Key, e.Value)
-	}
-	b.WriteByte('}')
-	return b.String()
-}
+// String is a text for people, Java's: {key=value, key=value}. See [AppendJavaText].
+func (m *Map) String() string { return string(AppendJavaText(nil, m)) }

@@ -111,27 +111,8 @@ func (s *Struct) PutAt(i int, v any) error {
 // default.
 func (s *Struct) Validate() error { return Validate(s.schema, s) }
 
-// String is a text for people: Struct{field=value,…} without the null fields.
-func (s *Struct) String() string {
-	if s == nil {
-		return "null"
-	}
-	var b strings.Builder
-	b.WriteString("Struct{")
-	first := true
-	for i, v := range s.values {
-		if isNull(v) {
-			continue
-		}
-		if !first {
-			b.WriteByte(',')
-		}
-		first = false
-		fmt.Fprintf(&b, "%s=%v", s.schema.fields[i].Name, v)
-	}
-	b.WriteByte('}')
-	return b.String()
-}
+// String is a text for people, Java's: Struct{field=value,…} without the null fields. See [AppendJavaText].
+func (s *Struct) String() string { return string(AppendJavaText(nil, s)) }
 
 func (s *Struct) unknownField(name string) error {
 	names := make([]string, len(s.schema.fields))
