@@ -109,7 +109,9 @@ type logHandler struct {
 
 type logField struct{ key, value string }
 
-func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.buffer.level.Level() }
+func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool {
+	return l >= h.buffer.level.Level()
+}
 
 func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	line := &pluginv1.LogLine{

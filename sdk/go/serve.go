@@ -249,4 +249,3 @@ func NewServer(svc pluginv1.ConnectorPluginServiceServer, shutdown func()) *grpc
 	}, struct{}{})
 	return server
 }
-
