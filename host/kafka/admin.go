@@ -272,7 +272,7 @@ func listOffsets(ctx context.Context, cl *kgo.Client, partitions []TopicPartitio
 // GroupOffsets reads all offsets that a group has stored; a group that does not
 // exist has none.
 func (a *Admin) GroupOffsets(ctx context.Context, group string) (map[TopicPartition]int64, error) {
-	return committed(ctx, a.adm, group, nil)
+	return committed(ctx, a.adm, &a.cfg, group, nil)
 }
 
 // AlterGroupOffsets sets offsets of a group without active members
@@ -285,7 +285,7 @@ func (a *Admin) AlterGroupOffsets(ctx context.Context, group string, offsets map
 	for tp, offset := range offsets {
 		request.AddOffset(tp.Topic, tp.Partition, offset, -1)
 	}
-	err := a.adm.CommitAllOffsets(ctx, group, request)
+	err := a.coordinated(ctx, func() error { return a.adm.CommitAllOffsets(ctx, group, request) })
 	if errors.Is(err, kerr.UnknownMemberID) {
 		err = kerr.NonEmptyGroup // what the broker means when it refuses a simple commit
 	}
@@ -302,32 +302,65 @@ func (a *Admin) DeleteGroupOffsets(ctx context.Context, group string, partitions
 	for _, tp := range partitions {
 		set.Add(tp.Topic, tp.Partition)
 	}
-	responses, err := a.adm.DeleteOffsets(ctx, group, set)
-	if err == nil {
-		err = responses.Error()
-	}
+	err := a.coordinated(ctx, func() error {
+		responses, err := a.adm.DeleteOffsets(ctx, group, set)
+		if err == nil {
+			err = responses.Error()
+		}
+		return err
+	})
 	return newError("delete offsets of group", group, err)
 }
 
 // DeleteGroup forgets a group without active members; one that does not exist is
 // no error.
 func (a *Admin) DeleteGroup(ctx context.Context, group string) error {
-	_, err := a.adm.DeleteGroup(ctx, group)
+	err := a.coordinated(ctx, func() error {
+		_, err := a.adm.DeleteGroup(ctx, group)
+		return err
+	})
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return nil
 	}
 	return newError("delete group", group, err)
 }
 
+// coordinated repeats a request to a group's coordinator while the cluster is
+// about to appoint one: on a new cluster the first request makes it create the
+// topic of the offsets, and the client library reports that as a failure.
+func (a *Admin) coordinated(ctx context.Context, request func() error) error {
+	return coordinated(ctx, &a.cfg, request)
+}
+
+func coordinated(ctx context.Context, cfg *ClientConfig, request func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, cfg.RequestTimeout)
+	defer cancel()
+	pause := backoff(cfg.RetryBackoff, cfg.RetryBackoffMax)
+	for attempt := 1; ; attempt++ {
+		err := request()
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) && !errors.Is(err, kerr.NotCoordinator) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause(attempt)):
+		}
+	}
+}
+
 // committed reads a group's offsets, all of them when partitions is nil.
-func committed(ctx context.Context, adm *kadm.Client, group string, partitions []TopicPartition) (map[TopicPartition]int64, error) {
+func committed(ctx context.Context, adm *kadm.Client, cfg *ClientConfig, group string, partitions []TopicPartition) (map[TopicPartition]int64, error) {
 	offsets := map[TopicPartition]int64{}
-	responses, err := adm.FetchOffsets(ctx, group)
+	var responses kadm.OffsetResponses
+	err := coordinated(ctx, cfg, func() (err error) {
+		if responses, err = adm.FetchOffsets(ctx, group); err == nil {
+			err = responses.Error()
+		}
+		return err
+	})
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return offsets, nil
-	}
-	if err == nil {
-		err = responses.Error()
 	}
 	if err != nil {
 		return nil, newError("read offsets of group", group, err)

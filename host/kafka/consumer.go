@@ -258,7 +258,7 @@ func (c *Consumer) Commit(ctx context.Context, offsets map[TopicPartition]int64)
 
 // Committed reads the group's stored offsets; partitions without one are absent.
 func (c *Consumer) Committed(ctx context.Context, partitions []TopicPartition) (map[TopicPartition]int64, error) {
-	return committed(ctx, c.adm, c.cfg.Consumer.GroupID, partitions)
+	return committed(ctx, c.adm, &c.cfg, c.cfg.Consumer.GroupID, partitions)
 }
 
 // Positions says where each partition is going to be read from when nothing has

@@ -332,6 +332,25 @@ func TestPatternMatchesWholeNames(t *testing.T) {
 	require.Equal(t, map[string]bool{"orders-1": true, "orders-2": true}, seen)
 }
 
+// A sink may start before its source has created the topic.
+func TestTopicThatComesLaterIsReadSoon(t *testing.T) {
+	for name, sub := range map[string]Subscription{"list": {Topics: []string{"later"}}, "pattern": {Regex: "lat.*"}} {
+		t.Run(name, func(t *testing.T) {
+			b := startBroker(t, EmbeddedConfig{})
+			c := newConsumer(t, b.Addr(), "g", sub, RebalanceListener{}, map[string]string{"metadata.max.age.ms": "1000"})
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			f, err := c.Poll(ctx, 10)
+			require.NoError(t, err)
+			require.Zero(t, f.Len())
+			fill(t, b.Addr(), "later", 1, 3)
+			begin := time.Now()
+			require.Equal(t, 3, pollSome(t, c).Len())
+			t.Logf("read after %v", time.Since(begin))
+		})
+	}
+}
+
 func TestBadSubscriptionsAreRefused(t *testing.T) {
 	cfg := config(t, ConsumerClient, "127.0.0.1:1", map[string]string{"group.id": "g"})
 	for want, sub := range map[string]Subscription{

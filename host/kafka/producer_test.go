@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 func TestProducedRecordsComeBackAsTheyWere(t *testing.T) {
@@ -126,6 +127,22 @@ func TestPartitionThatDoesNotExistFailsItsRecord(t *testing.T) {
 	require.Len(t, r.Failed, 1)
 	require.Equal(t, 1, r.Failed[0].Index)
 	require.ErrorContains(t, r.Err(), "5")
+}
+
+func TestTopicThatNobodyCreatesIsNamed(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1)) // without automatic creation
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	p := newProducer(t, cluster.ListenAddrs()[0], nil)
+	b := p.NewBatch(1)
+	b.Append("absent", PartitionAny, TimestampNow, nil, nil)
+	begin := time.Now()
+	err = produce(t, p, b).Err()
+	t.Logf("refused after %v", time.Since(begin))
+	require.ErrorIs(t, err, ErrUnknownTopic)
+	require.False(t, IsRetriable(err))
+	require.ErrorContains(t, err, "topic absent")
+	require.ErrorContains(t, err, "topic.creation.default")
 }
 
 func TestEmptyBatchAndClosedProducerReportAtOnce(t *testing.T) {
