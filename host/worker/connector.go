@@ -1,0 +1,126 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/task"
+)
+
+// connectorRunner owns one connector.
+type connectorRunner struct {
+	*runner
+	name string
+}
+
+// stopDeadline is what a connector gets for stopping.
+const stopDeadline = 5 * time.Second
+
+func (r *connectorRunner) run() {
+	defer close(r.done)
+	defer r.cut()
+	r.loop(r.once, r.tell)
+}
+
+func (r *connectorRunner) tell(state store.State, err error) {
+	r.w.cfg.Listener.ConnectorState(r.name, state, err)
+}
+
+// once is one life of the connector: until it is stopped, told to pause, fails,
+// or its process dies. A paused connector is a stopped one that waits, as in Kafka Connect.
+func (r *connectorRunner) once(ctx context.Context) error {
+	if target := r.targetState(); target != store.TargetStarted {
+		return r.wait(ctx, target)
+	}
+	s, err := r.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Release()
+	stream, err := s.OpenConnector(ctx, plugin.ConnectorStart{
+		Epoch: r.w.epochs.Add(1), Connector: s.resolved.Connector.Name, Name: r.name,
+		Config: s.connector.Resolution.Props, LogLevel: slog.LevelInfo, Offsets: task.OffsetReader(r.name, r.w.cfg.Offsets),
+	})
+	if err != nil {
+		return s.failure("connector "+r.name+" did not start", err)
+	}
+	defer stream.Close()
+	if err := r.divide(ctx, s, stream); err != nil {
+		return s.failure("connector "+r.name, err)
+	}
+	r.tell(store.StateRunning, nil)
+	for {
+		select {
+		case <-stream.Done():
+			err := stream.Err()
+			if err == nil {
+				err = &plugin.ProtocolError{Reason: "the connector ended its stream without being asked to stop"}
+			}
+			return s.failure("connector "+r.name, err)
+		case <-stream.Reconfigure():
+			if err := r.divide(ctx, s, stream); err != nil {
+				return s.failure("connector "+r.name, err)
+			}
+		case <-r.poke:
+			if r.isStopping() || r.isRenewed() || r.targetState() != store.TargetStarted {
+				return r.end(s, stream)
+			}
+		case <-r.stopping:
+			return r.end(s, stream)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// divide asks for the task configurations and tells them, secrets put back to
+// the references that the user wrote.
+func (r *connectorRunner) divide(ctx context.Context, s *share, stream *plugin.ConnectorStream) error {
+	configs, err := stream.TaskConfigs(ctx, s.connector.TasksMax)
+	if err != nil {
+		return fmt.Errorf("task configurations: %w", err)
+	}
+	if len(configs) > s.connector.TasksMax {
+		if s.connector.TasksMaxEnforce {
+			return fmt.Errorf("the connector made %d tasks although tasks.max is %d; raise tasks.max, or set tasks.max.enforce=false", len(configs), s.connector.TasksMax)
+		}
+		r.logger.Warn("the connector made more tasks than tasks.max allows; they run because tasks.max.enforce is false", "tasks", len(configs), "tasks_max", s.connector.TasksMax)
+	}
+	for i, c := range configs {
+		configs[i] = s.connector.Resolution.Reverse(c)
+	}
+	r.w.cfg.Listener.TaskConfigs(r.name, configs)
+	return nil
+}
+
+// end stops the connector in order.
+func (r *connectorRunner) end(s *share, stream *plugin.ConnectorStream) error {
+	ctx, cancel := context.WithTimeout(r.life, stopDeadline+time.Second)
+	defer cancel()
+	return s.failure("connector "+r.name+" did not stop cleanly", stream.Stop(ctx, stopDeadline))
+}
+
+// wait holds a connector that is to be paused or stopped.
+func (r *connectorRunner) wait(ctx context.Context, target store.TargetState) error {
+	state := store.StatePaused
+	if target == store.TargetStopped {
+		state = store.StateStopped
+	}
+	r.tell(state, nil)
+	for {
+		select {
+		case <-r.poke:
+			if r.isStopping() || r.targetState() != target {
+				return nil
+			}
+		case <-r.stopping:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

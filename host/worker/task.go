@@ -1,0 +1,364 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/host/kafka"
+	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/task"
+)
+
+// conversation is a task that runs: *task.Source or *task.Sink.
+type conversation interface {
+	Run(ctx context.Context) error
+	Stop()
+	SetPaused(paused bool)
+	Snapshot() task.Snapshot
+}
+
+// taskRunner owns one task.
+type taskRunner struct {
+	*runner
+	id    task.ID
+	props map[string]string // the task's configuration, references unresolved
+
+	// current is the running task, last the account of the one before. Guarded by runner.mu.
+	current conversation
+	last    task.Snapshot
+	// reported is the state told last, so that a start anew is told once.
+	reported store.State
+}
+
+func (r *taskRunner) run() {
+	defer close(r.done)
+	defer r.cut()
+	go r.obey()
+	r.loop(r.once, r.tell)
+	if r.life.Err() == nil && r.reportedState() != store.StateFailed {
+		r.tell(store.StateUnassigned, nil)
+	}
+}
+
+// obey carries wishes over to the running task.
+func (r *taskRunner) obey() {
+	for {
+		select {
+		case <-r.poke:
+			r.mu.Lock()
+			if r.current != nil && (r.stopped || r.renewed) {
+				r.current.Stop()
+			}
+			r.mu.Unlock()
+		case <-r.done:
+			return
+		}
+	}
+}
+
+func (r *taskRunner) applyTarget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current != nil {
+		r.current.SetPaused(r.target != store.TargetStarted)
+	}
+}
+
+func (r *taskRunner) snapshot() (task.Snapshot, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current != nil {
+		return r.current.Snapshot(), true
+	}
+	return r.last, true
+}
+
+func (r *taskRunner) reportedState() store.State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reported
+}
+
+func (r *taskRunner) tell(state store.State, err error) {
+	r.mu.Lock()
+	r.reported = state
+	r.mu.Unlock()
+	r.w.cfg.Listener.TaskState(r.id, state, err)
+}
+
+// once is one life of the task on one plugin process (a sink may outlive its process).
+func (r *taskRunner) once(ctx context.Context) error {
+	s, err := r.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Release()
+	t, err := r.build(s)
+	if err != nil {
+		return s.failure("task "+r.id.String(), err)
+	}
+	r.mu.Lock()
+	if r.stopped {
+		r.mu.Unlock()
+		return nil
+	}
+	r.current = t
+	r.mu.Unlock()
+	err = t.Run(ctx)
+	r.mu.Lock()
+	r.current, r.last = nil, t.Snapshot()
+	r.mu.Unlock()
+	return s.failure("task "+r.id.String(), err)
+}
+
+// build puts the task together from the configuration.
+func (r *taskRunner) build(s *share) (conversation, error) {
+	converters, err := newConverters(s.connector)
+	if err != nil {
+		return nil, err
+	}
+	common := settings{
+		props: r.w.cfg.Settings.Providers.Resolve(r.props).Props, listener: &taskListener{r: r, masker: s.masker},
+		timing: task.Timing{
+			OffsetFlushInterval: r.w.cfg.Settings.OffsetFlushInterval, OffsetFlushTimeout: r.w.cfg.Settings.OffsetFlushTimeout,
+			GracefulTimeout: r.w.cfg.Settings.TaskShutdownTimeout,
+		},
+		errors: task.ErrorPolicy{
+			TolerateAll: s.connector.Errors.TolerateAll, Log: s.connector.Errors.LogEnable, LogRecords: s.connector.Errors.LogIncludeMessages,
+			RetryTimeout: s.connector.Errors.RetryTimeout, RetryDelayMax: s.connector.Errors.RetryDelayMax,
+		},
+		paused: r.targetState() != store.TargetStarted,
+	}
+	if s.connector.Kind == config.Sink {
+		return r.buildSink(s, converters, common), nil
+	}
+	return r.buildSource(s, converters, common)
+}
+
+// settings are what both kinds of tasks take over.
+type settings struct {
+	props    map[string]string
+	listener task.Listener
+	timing   task.Timing
+	errors   task.ErrorPolicy
+	paused   bool
+}
+
+func (r *taskRunner) buildSource(s *share, converters task.Converters, c settings) (conversation, error) {
+	producerConfig, err := r.clientConfig(kafka.ProducerClient, s.connector.ProducerProps(r.w.cfg.Settings, r.id.Task))
+	if err != nil {
+		return nil, err
+	}
+	producer, err := kafka.NewProducer(producerConfig)
+	if err != nil {
+		return nil, err
+	}
+	cfg := task.SourceConfig{
+		ID: r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Epoch: r.w.epochs.Add(1), Paused: c.paused,
+		LogLevel: slog.LevelInfo, CreditBytes: s.connector.TaskCreditBytes,
+		Open: func(ctx context.Context, start plugin.SourceStart) (task.SourceStream, error) {
+			stream, err := s.OpenSource(ctx, start)
+			if err != nil {
+				return nil, err
+			}
+			return stream, nil
+		},
+		Converters: converters, Producer: producer, Offsets: r.w.cfg.Offsets,
+		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.logger,
+	}
+	closeAdmin := func() {}
+	if topics := s.connector.Source.TopicCreation; topics != nil && r.w.cfg.Settings.TopicCreationEnable {
+		adminConfig, err := r.clientConfig(kafka.AdminClient, s.connector.AdminProps(r.w.cfg.Settings, config.AdminClientID(r.id.Connector, r.id.Task)))
+		if err != nil {
+			return nil, errors.Join(err, producer.Close(r.life))
+		}
+		admin, err := kafka.NewAdmin(adminConfig)
+		if err != nil {
+			return nil, errors.Join(err, producer.Close(r.life))
+		}
+		closeAdmin = admin.Close
+		cfg.Admin = admin
+		cfg.TopicFor = func(topic string) kafka.NewTopic {
+			g := topics.For(topic)
+			return kafka.NewTopic{Name: topic, Partitions: g.Partitions, ReplicationFactor: g.ReplicationFactor, Configs: g.Configs}
+		}
+	}
+	return &closing{conversation: task.NewSource(cfg), close: closeAdmin}, nil
+}
+
+func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings) conversation {
+	reopen := &reopener{runner: r.runner, first: s}
+	cfg := task.SinkConfig{
+		ID: r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Paused: c.paused,
+		// A sink counts its epoch up with each new process: leave room below the next start.
+		Epoch:    r.w.epochs.Add(sinkEpochs) - sinkEpochs + 1,
+		LogLevel: slog.LevelInfo, CreditBytes: s.connector.TaskCreditBytes,
+		Open:       reopen.open,
+		Converters: converters,
+		Subscribe: func(l kafka.RebalanceListener) (task.Consumer, error) {
+			consumerConfig, err := r.clientConfig(kafka.ConsumerClient, s.connector.ConsumerProps(r.w.cfg.Settings, r.id.Task))
+			if err != nil {
+				return nil, err
+			}
+			sub := kafka.Subscription{Topics: s.connector.Sink.Topics}
+			if s.connector.Sink.TopicsRegex != nil {
+				sub.Regex = s.connector.Sink.TopicsRegex.String()
+			}
+			consumer, err := kafka.NewConsumer(consumerConfig, sub, l)
+			if err != nil {
+				return nil, err
+			}
+			return consumer, nil
+		},
+		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.logger,
+	}
+	return &closing{conversation: task.NewSink(cfg), close: reopen.release}
+}
+
+// sinkEpochs is how many epochs a sink may use up by itself.
+const sinkEpochs = 1 << 20
+
+// clientConfig reads Java client properties and logs what they cannot mean here.
+func (r *taskRunner) clientConfig(kind kafka.ClientKind, props map[string]string) (kafka.ClientConfig, error) {
+	cfg, warnings, err := kafka.ParseClientConfig(kind, props)
+	for _, w := range warnings {
+		r.logger.Warn(w, "client", kind)
+	}
+	return cfg, err
+}
+
+func newConverters(c *config.Connector) (task.Converters, error) {
+	key, err := convert.New(c.KeyConverter.Class, c.KeyConverter.Config, true)
+	if err != nil {
+		return task.Converters{}, fmt.Errorf("key.converter: %w", err)
+	}
+	value, err := convert.New(c.ValueConverter.Class, c.ValueConverter.Config, false)
+	if err != nil {
+		return task.Converters{}, fmt.Errorf("value.converter: %w", err)
+	}
+	header, err := convert.NewHeader(c.HeaderConverter.Class, c.HeaderConverter.Config)
+	if err != nil {
+		return task.Converters{}, fmt.Errorf("header.converter: %w", err)
+	}
+	return task.Converters{
+		Key: key, Value: value, Header: header,
+		KeyClass: c.KeyConverter.Class, ValueClass: c.ValueConverter.Class, HeaderClass: c.HeaderConverter.Class,
+	}, nil
+}
+
+// openSink makes a failed opening a nil interface.
+func openSink(ctx context.Context, s *share, start plugin.SinkStart) (task.SinkStream, error) {
+	stream, err := s.OpenSink(ctx, start)
+	if err != nil {
+		return nil, err
+	}
+	return stream, nil
+}
+
+// closing frees what belongs to a task when it is over.
+type closing struct {
+	conversation
+	close func()
+}
+
+func (c *closing) Run(ctx context.Context) error {
+	defer c.close()
+	return c.conversation.Run(ctx)
+}
+
+// reopener starts a sink task in its plugin, and again in a new process when the
+// old one died: the consumer stays in its group meanwhile. Run by the task's goroutine.
+type reopener struct {
+	*runner
+	first   *share // released by once
+	share   *share // of a later process
+	history plugin.Restarts
+	since   time.Time
+}
+
+func (o *reopener) open(ctx context.Context, start plugin.SinkStart) (task.SinkStream, error) {
+	if o.since.IsZero() {
+		o.since = time.Now()
+		return openSink(ctx, o.first, start)
+	}
+	for {
+		delay, history := plugin.DefaultBackoff.Next(o.history, time.Since(o.since), jitter())
+		o.history = history
+		if err := o.pause(ctx, delay); err != nil {
+			return nil, err
+		}
+		o.since = time.Now()
+		stream, err := o.again(ctx, start)
+		var death *plugin.DeathError
+		if err == nil || !errors.As(err, &death) || ctx.Err() != nil {
+			return stream, err
+		}
+		o.logger.Warn("the plugin's process died while it started", "error", o.first.masker.Error(err), "deaths_in_a_row", history.InRow)
+	}
+}
+
+func (o *reopener) again(ctx context.Context, start plugin.SinkStart) (task.SinkStream, error) {
+	o.release()
+	s, err := o.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o.share = s
+	return openSink(ctx, s, start)
+}
+
+func (o *reopener) pause(ctx context.Context, delay time.Duration) error {
+	select {
+	case <-time.After(delay):
+		return nil
+	case <-o.stopping:
+		return errStopping
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+var errStopping = errors.New("the task is being stopped")
+
+func (o *reopener) release() {
+	if o.share != nil {
+		o.share.Release()
+		o.share = nil
+	}
+}
+
+// taskListener turns a task's news into the worker's.
+type taskListener struct {
+	r      *taskRunner
+	masker *config.Masker
+}
+
+var _ task.Listener = (*taskListener)(nil)
+
+// states are what users see of a task's states; Failed is told by the runner.
+var states = map[task.State]store.State{
+	task.Running: store.StateRunning, task.Paused: store.StatePaused, task.Restarting: store.StateRestarting,
+}
+
+func (l *taskListener) StateChanged(_ task.ID, state task.State, err error) {
+	if s, ok := states[state]; ok {
+		l.r.tell(s, l.masker.Error(err))
+	}
+}
+
+func (l *taskListener) TopicUsed(id task.ID, topic string) {
+	l.r.w.cfg.Listener.TopicUsed(id.Connector, topic)
+}
+
+func (l *taskListener) Retrying(_ task.ID, err error, after time.Duration) {
+	l.r.logger.Warn("the task tries again after a failure that may pass", "error", l.masker.Error(err), "after", after)
+}
+
+// Measured is for the metrics of plugins, which have no reader yet.
+func (l *taskListener) Measured(task.ID, []plugin.Metric) {}
