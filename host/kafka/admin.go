@@ -36,7 +36,7 @@ func NewAdmin(cfg ClientConfig) (*Admin, error) {
 		return nil, newError("create admin client", "", err)
 	}
 	adm := kadm.NewClient(cl)
-	adm.SetTimeoutMillis(int32(min(cfg.RequestTimeout, 30*time.Second).Milliseconds())) //nolint:gosec // at most 30000
+	adm.SetTimeoutMillis(int32(min(cfg.RequestTimeout, 30*time.Second).Milliseconds()))
 	return &Admin{cl: cl, adm: adm, cfg: cfg, health: h}, nil
 }
 
@@ -220,7 +220,7 @@ func (a *Admin) EndOffsets(ctx context.Context, topics ...string) (map[TopicPart
 			return nil, newError("list end offsets of topic", name, kerr.UnknownTopicOrPartition)
 		}
 		for p := range t.Partitions {
-			partitions = append(partitions, TopicPartition{name, int32(p)}) //nolint:gosec // Kafka's partitions are 32 bits
+			partitions = append(partitions, TopicPartition{name, int32(p)})
 		}
 	}
 	return listOffsets(ctx, a.cl, partitions, latestOffset, false)

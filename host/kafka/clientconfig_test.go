@@ -145,7 +145,7 @@ func TestOptionsReachTheClient(t *testing.T) {
 
 func TestBackoffGrowsToItsLimit(t *testing.T) {
 	b := backoff(100*time.Millisecond, time.Second)
-	for fails, want := range map[int]time.Duration{0: 100, 1: 100, 2: 200, 3: 400, 5: 1000, 100: 1000} {
-		require.InDelta(t, float64(want*time.Millisecond), float64(b(fails)), float64(want*time.Millisecond)/5+1)
+	for fails, wantMillis := range map[int]float64{0: 100, 1: 100, 2: 200, 3: 400, 5: 1000, 100: 1000} {
+		require.InDelta(t, wantMillis, b(fails).Seconds()*1000, wantMillis/5+1)
 	}
 }

@@ -62,8 +62,8 @@ func (p ProducerSettings) options(requestTimeout time.Duration) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
 		kgo.ProducerLinger(min(p.Linger, time.Minute)),
-		kgo.ProducerBatchMaxBytes(int32(p.MaxRequestBytes)),                         //nolint:gosec // at most 1 GiB, checked when parsed
-		kgo.BrokerMaxWriteBytes(int32(min(max(100<<20, p.MaxRequestBytes), 1<<30))), //nolint:gosec // at most 1 GiB
+		kgo.ProducerBatchMaxBytes(int32(p.MaxRequestBytes)),
+		kgo.BrokerMaxWriteBytes(int32(min(max(100<<20, p.MaxRequestBytes), 1<<30))),
 		kgo.MaxBufferedBytes(int(p.BufferBytes)),
 		kgo.MaxBufferedRecords(p.BufferRecords),
 		kgo.ProduceRequestTimeout(clamp(requestTimeout, 100*time.Millisecond, 10*time.Second)),
@@ -115,12 +115,12 @@ func (s ConsumerSettings) options() []kgo.Opt {
 		kgo.HeartbeatInterval(s.HeartbeatInterval),
 		kgo.RebalanceTimeout(max(s.RebalanceTimeout, 100*time.Millisecond)),
 		kgo.Balancers(balancers(s.AssignmentStrategies)...),
-		kgo.FetchMinBytes(int32(s.FetchMinBytes)),                   //nolint:gosec // parsed as 32 bits
-		kgo.FetchMaxBytes(int32(s.FetchMaxBytes)),                   //nolint:gosec // parsed as 32 bits
-		kgo.FetchMaxPartitionBytes(int32(s.MaxPartitionFetchBytes)), //nolint:gosec // parsed as 32 bits
+		kgo.FetchMinBytes(int32(s.FetchMinBytes)),
+		kgo.FetchMaxBytes(int32(s.FetchMaxBytes)),
+		kgo.FetchMaxPartitionBytes(int32(s.MaxPartitionFetchBytes)),
 		kgo.FetchMaxWait(max(s.FetchMaxWait, 10*time.Millisecond)),
 		kgo.MaxConcurrentFetches(s.MaxFetches),
-		kgo.BrokerMaxReadBytes(int32(min(max(100<<20, 2*s.FetchMaxBytes), 1<<30))), //nolint:gosec // at most 1 GiB
+		kgo.BrokerMaxReadBytes(int32(min(max(100<<20, 2*s.FetchMaxBytes), 1<<30))),
 		kgo.MaxDecompressBatchBytes(maxDecompressedBatchBytes),
 	}
 	if s.GroupInstanceID != "" {
@@ -165,7 +165,7 @@ func backoff(low, high time.Duration) func(int) time.Duration {
 		if shift := max(fails-1, 0); shift < 20 {
 			d = min(low<<shift, high)
 		}
-		return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64())) //nolint:gosec // jitter
+		return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 	}
 }
 

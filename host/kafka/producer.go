@@ -124,7 +124,7 @@ func (p *Producer) recordError(index int, r *kgo.Record, err error) RecordError 
 		Kind: c.kind, Code: c.code, Advice: c.advice, Retriable: c.retriable, cause: plainCause(err),
 	}
 	if errors.Is(c.kind, ErrMessageTooLarge) {
-		e.cause, e.Advice = p.tooLarge(e.Bytes)
+		e.Advice, e.cause = p.tooLarge(e.Bytes)
 	}
 	if errors.Is(c.kind, ErrClosed) {
 		e.cause = errors.New("the producer was closed before the record was acknowledged")
@@ -134,18 +134,18 @@ func (p *Producer) recordError(index int, r *kgo.Record, err error) RecordError 
 
 // tooLarge tells the two limits apart: our own, which is known, and the broker's
 // or topic's, which is not.
-func (p *Producer) tooLarge(bytes int64) (cause error, advice string) {
+func (p *Producer) tooLarge(bytes int64) (advice string, cause error) {
 	limit, key := int64(p.cfg.Producer.MaxRequestBytes), "max.request.size"
 	if p.cfg.Producer.BufferBytes < limit {
 		limit, key = p.cfg.Producer.BufferBytes, "buffer.memory"
 	}
 	// A record carries some bytes of framing beside its own.
 	if bytes+recordOverheadBytes > limit {
-		return fmt.Errorf("the record has %d bytes, %s allows %d with its framing", bytes, key, limit),
-			fmt.Sprintf("raise %s (producer.override.%s in the connector) and the topic's max.message.bytes, or keep such records out", key, key)
+		return fmt.Sprintf("raise %s (producer.override.%s in the connector) and the topic's max.message.bytes, or keep such records out", key, key),
+			fmt.Errorf("the record has %d bytes, %s allows %d with its framing", bytes, key, limit)
 	}
-	return fmt.Errorf("the broker refused the request as too large; the record has %d bytes", bytes),
-		fmt.Sprintf("raise the topic's max.message.bytes (or the broker's message.max.bytes), or lower max.request.size, now %d, to that limit", p.cfg.Producer.MaxRequestBytes)
+	return fmt.Sprintf("raise the topic's max.message.bytes (or the broker's message.max.bytes), or lower max.request.size, now %d, to that limit", p.cfg.Producer.MaxRequestBytes),
+		fmt.Errorf("the broker refused the request as too large; the record has %d bytes", bytes)
 }
 
 // recordOverheadBytes is the largest framing of a single record in a batch.

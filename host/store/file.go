@@ -87,7 +87,7 @@ func resolve(path string) (string, error) {
 }
 
 func readOffsetsFile(path string) (map[string][]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return map[string][]byte{}, nil
 	}
@@ -273,7 +273,7 @@ func createTemp(path string, mode fs.FileMode) (tempFile, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) //nolint:gosec // beside the operator's file
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +282,7 @@ func createTemp(path string, mode fs.FileMode) (tempFile, error) {
 
 // syncDir makes the rename itself durable.
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the operator's directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

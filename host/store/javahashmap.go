@@ -60,10 +60,10 @@ func encodeJavaMap(entries []javaEntry) ([]byte, error) {
 	b := make([]byte, 0, size)
 	b = append(b, hashMapHeader...)
 	b = binary.BigEndian.AppendUint32(b, loadFactorBits)
-	b = binary.BigEndian.AppendUint32(b, uint32(capacity*3/4)) //nolint:gosec // bounded by maxJavaMapBytes
+	b = binary.BigEndian.AppendUint32(b, uint32(capacity*3/4))
 	b = append(b, tcBlockData, 8)
-	b = binary.BigEndian.AppendUint32(b, uint32(capacity))     //nolint:gosec // bounded by maxJavaMapBytes
-	b = binary.BigEndian.AppendUint32(b, uint32(len(entries))) //nolint:gosec // bounded by maxJavaMapBytes
+	b = binary.BigEndian.AppendUint32(b, uint32(capacity))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(entries)))
 	described := false
 	for _, e := range entries {
 		b = appendByteArray(b, e.key, &described)
@@ -86,7 +86,7 @@ func appendByteArray(b, data []byte, described *bool) []byte {
 		b = append(b, byteArrayClass...)
 		*described = true
 	}
-	b = binary.BigEndian.AppendUint32(b, uint32(len(data))) //nolint:gosec // bounded by maxJavaMapBytes
+	b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
 	return append(b, data...)
 }
 
