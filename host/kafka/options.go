@@ -165,7 +165,7 @@ func backoff(low, high time.Duration) func(int) time.Duration {
 		if shift := max(fails-1, 0); shift < 20 {
 			d = min(low<<shift, high)
 		}
-		return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+		return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64())) //nolint:gosec // jitter needs no secrecy
 	}
 }
 
