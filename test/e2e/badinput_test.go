@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tailrace/tailrace/test/env"
+)
+
+// Whatever is wrong with the worker's own input ends the process with a status
+// other than 0 and a message that names the key or the file and says what to do.
+func TestAWorkerThatCannotStartSaysWhy(t *testing.T) {
+	bin := binaries(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // local
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	corrupt := filepath.Join(dir, "corrupt.offsets")
+	if err := os.WriteFile(corrupt, []byte("this is no offsets file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := map[string]string{
+		"bootstrap.servers": "127.0.0.1:1", "key.converter": "StringConverter", "value.converter": "StringConverter",
+		"offset.storage.file.filename": filepath.Join(dir, "offsets"), "plugin.path": filepath.Join(bin, "plugins"), "listeners": "http://127.0.0.1:0",
+	}
+	cases := map[string]struct {
+		change map[string]string
+		want   []string
+	}{
+		"a required key is missing":       {map[string]string{"key.converter": ""}, []string{"key.converter"}},
+		"a number is no number":           {map[string]string{"offset.flush.interval.ms": "soon"}, []string{"offset.flush.interval.ms", "soon"}},
+		"a converter that does not exist": {map[string]string{"value.converter": "com.example.Nope"}, []string{"value.converter", "com.example.Nope"}},
+		"a port that is no port":          {map[string]string{"listeners": "http://127.0.0.1:70000"}, []string{"listeners", "70000"}},
+		"a port in use":                   {map[string]string{"listeners": "http://" + taken.Addr().String()}, []string{"listeners", "in use"}},
+		"a corrupt offsets file":          {map[string]string{"offset.storage.file.filename": corrupt}, []string{"offset.storage.file.filename", corrupt}},
+		"an offsets file in no folder":    {map[string]string{"offset.storage.file.filename": filepath.Join(dir, "no", "offsets")}, []string{"offset.storage.file.filename", "no"}},
+		"a broker that does not answer":   {map[string]string{}, []string{"bootstrap.servers", "127.0.0.1:1"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			for k, v := range good {
+				if changed, ok := c.change[k]; ok {
+					v = changed
+				}
+				if v != "" {
+					fmt.Fprintf(&text, "%s=%s\n", k, v)
+				}
+			}
+			for k, v := range c.change {
+				if _, ok := good[k]; !ok {
+					fmt.Fprintf(&text, "%s=%s\n", k, v)
+				}
+			}
+			file := filepath.Join(t.TempDir(), "worker.properties")
+			if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			expectExit(t, c.want, filepath.Join(bin, "tailrace"), "standalone", file)
+		})
+	}
+	t.Run("no such worker file", func(t *testing.T) {
+		missing := filepath.Join(dir, "missing.properties")
+		expectExit(t, []string{missing}, filepath.Join(bin, "tailrace"), "standalone", missing)
+	})
+	t.Run("a connector file that is no JSON", func(t *testing.T) {
+		var text strings.Builder
+		for k, v := range good {
+			fmt.Fprintf(&text, "%s=%s\n", k, v)
+		}
+		file, connector := filepath.Join(t.TempDir(), "worker.properties"), filepath.Join(t.TempDir(), "c.json")
+		for f, content := range map[string]string{file: text.String(), connector: "{\"name\": \"x\",\n oops}"} {
+			if err := os.WriteFile(f, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expectExit(t, []string{connector, ":2"}, filepath.Join(bin, "tailrace"), "standalone", file, connector)
+	})
+}
+
+// expectExit runs a command that must fail within the time a worker may take to
+// find its broker missing, and say all of want.
+func expectExit(t *testing.T, want []string, name string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || ctx.Err() != nil || exit.ExitCode() <= 0 {
+		t.Fatalf("got %v, want an exit status above 0 by itself; output:\n%s", err, out)
+	}
+	for _, w := range want {
+		if !strings.Contains(string(out), w) {
+			t.Errorf("the message does not say %q:\n%s", w, out)
+		}
+	}
+}
+
+// Bad connector input is refused by validation or shown in the status, and harms nobody else.
+func TestBadConnectorInputIsToldWhereItBelongs(t *testing.T) {
+	broker := env.Kafka(t)
+	w := startWorker(t, workerConfig{bootstrap: broker.Bootstrap})
+	p := startPipeline(t, w, 10_000, nil)
+	p.awaitLines(10_000, 30*time.Second)
+
+	for name, c := range map[string]struct {
+		config map[string]string
+		want   string
+	}{
+		"missing topic":        {map[string]string{"connector.class": sourceClass, "file": p.input}, "topic"},
+		"batch.size no number": {map[string]string{"connector.class": sourceClass, "topic": "x", "file": p.input, "batch.size": "many"}, "batch.size"},
+		"tasks.max zero":       {map[string]string{"connector.class": sourceClass, "topic": "x", "file": p.input, "tasks.max": "0"}, "tasks.max"},
+		"unknown class":        {map[string]string{"connector.class": "com.example.Nope"}, "com.example.Nope"},
+		"sink without topics":  {map[string]string{"connector.class": sinkClass, "file": p.output}, "topics"},
+	} {
+		status, body := w.rest("POST", "/connectors", map[string]any{"name": "bad", "config": c.config})
+		if status != 400 || !strings.Contains(body, c.want) {
+			t.Errorf("%s: %d %s, want 400 naming %q", name, status, body, c.want)
+		}
+	}
+
+	t.Run("a message larger than the broker takes", func(t *testing.T) {
+		big := filepath.Join(t.TempDir(), "big.txt")
+		if err := os.WriteFile(big, []byte("first\n"+strings.Repeat("x", 3<<20)+"\nlast\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.createOnly("big", map[string]string{"connector.class": sourceClass, "topic": env.Name(t), "file": big})
+		w.failsWith("big", "max.request.size")
+	})
+	t.Run("a sink file in an unwritable folder", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "no", "such", "folder", "out.txt")
+		w.createOnly("unwritable", map[string]string{"connector.class": sinkClass, "topics": p.topic, "file": path})
+		w.failsWith("unwritable", path)
+	})
+	t.Run("a full disk", func(t *testing.T) {
+		if _, err := os.Stat("/dev/full"); err != nil {
+			t.Fatal(err)
+		}
+		w.createOnly("full", map[string]string{"connector.class": sinkClass, "topics": p.topic, "file": "/dev/full"})
+		w.failsWith("full", "no space left")
+	})
+	s, text := w.status("source")
+	if s.Connector.State != "RUNNING" || s.Tasks[0].State != "RUNNING" {
+		t.Errorf("the good connector suffers: %s", text)
+	}
+}
+
+// failsWith waits until a task of the connector, or the connector, is FAILED with a text in its trace.
+func (w *worker) failsWith(name, text string) {
+	w.t.Helper()
+	eventually(w.t, 30*time.Second, name+" fails with "+text, func() (bool, string) {
+		s, body := w.status(name)
+		trace := s.Connector.Trace
+		failed := s.Connector.State == "FAILED"
+		for _, task := range s.Tasks {
+			trace += task.Trace
+			failed = failed || task.State == "FAILED"
+		}
+		return failed && strings.Contains(trace, text), body
+	})
+}
+
+// A broker that is away for a while: records wait and arrive when it is back.
+func TestABrokerThatGoesAwayAndComesBackLosesNothing(t *testing.T) {
+	broker := env.PrivateKafka(t, nil)
+	w := startWorker(t, workerConfig{bootstrap: broker.Bootstrap})
+	p := startPipeline(t, w, 200_000, nil)
+	p.awaitLines(1000, 30*time.Second)
+	broker.Kill()
+	pid := w.cmd.Process.Pid
+	// Long enough for several retries of every client.
+	<-time.After(5 * time.Second) // the outage itself
+	broker.Start(t)
+	p.awaitLines(p.lines, 90*time.Second)
+	w.stop()
+	t.Logf("%d lines repeated", p.complete())
+	if w.cmd.Process.Pid != pid {
+		t.Error("the worker was started anew")
+	}
+}
