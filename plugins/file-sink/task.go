@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"time"
 
 	"github.com/tailrace/tailrace/plugins/file-sink/internal/output"
@@ -52,7 +51,7 @@ func (t *task) file(path string, now time.Time) (*output.File, error) {
 		return f, nil
 	}
 	if path == "" {
-		f := output.Standard(os.Stdout, t.ctx.Log())
+		f := output.Standard(standardOutput(), t.ctx.Log())
 		t.files[path] = f
 		return f, nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -19,7 +20,16 @@ func standardInput(format tail.Format) *tail.Stream {
 	stdin.Lock()
 	defer stdin.Unlock()
 	if stdin.stream == nil {
-		stdin.stream = tail.NewStream(format, blockBytes, func() (io.Reader, error) { return os.Stdin, nil })
+		stdin.stream = tail.NewStream(format, blockBytes, openStandardInput)
 	}
 	return stdin.stream
+}
+
+// openStandardInput opens the standard input of the worker, whose child this process is: a plugin's own is /dev/null.
+// Where the system does not give access to it, the plugin's own is all there is.
+func openStandardInput() (io.Reader, error) {
+	if f, err := os.Open(fmt.Sprintf("/proc/%d/fd/0", os.Getppid())); err == nil {
+		return f, nil
+	}
+	return os.Stdin, nil
 }
