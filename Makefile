@@ -6,13 +6,14 @@ SHELL := /bin/bash
 # The version that the binary and the plugins tell: a tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO_BUILD = go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+PLUGINS = $(patsubst %/main.go,./%,$(wildcard plugins/*/main.go))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/tailrace and every plugin into bin/plugins, nothing else
 	@$(GO_BUILD) -o bin/tailrace ./host/cmd/tailrace
-	@$(GO_BUILD) -o bin/plugins/ ./plugins/...
+	@$(GO_BUILD) -o bin/plugins/ $(PLUGINS)
 
 test: build ## Set up everything and run every test, with a real Kafka (TESTARGS="./host/task -run Drain" for some)
 	@tools/test $(TESTARGS)
