@@ -166,13 +166,16 @@ func (c *ConnectorStream) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, io.EOF) && c.stopping:
+	case errors.Is(err, errNotOpen), errors.Is(err, io.EOF) && c.stopping:
 		err = nil
 	case errors.Is(err, io.EOF):
 		err = violation("the connector ended its stream without being asked to stop and without a failure")
 	}
 	c.err = err
-	c.cancel(context.Canceled)
+	if err == nil {
+		err = context.Canceled
+	}
+	c.cancel(err)
 }
 
 func (c *ConnectorStream) frame(m *pluginv1.RunConnectorResponse) error {

@@ -24,8 +24,9 @@ const (
 	// controlFramesPerSecond and controlFramesBurst bound frames other than batches (I-3): credit does not bound them.
 	controlFramesPerSecond = 5_000
 	controlFramesBurst     = 30_000 // more than the schemas of a stream
-	// staleFramesLimit ends a stream whose plugin never takes notice of the epoch.
-	staleFramesLimit = 1_000
+	// staleFramesLimit ends a stream whose plugin does not keep to the epoch. A stream has one epoch for its whole life, so
+	// there is no good reason for even one such frame.
+	staleFramesLimit = 10
 	// dictionaryBytes bounds all schemas or source partitions of one stream together.
 	dictionaryBytes = 64 << 20
 )
@@ -64,7 +65,7 @@ type Call struct {
 	Since time.Time
 }
 
-// open starts a stream. The stream ends with ctx, with the process, or by its own rules.
+// open starts a stream. ctx bounds the opening; after that the stream ends with the process or by its own rules.
 func open[Q any, R any](
 	ctx context.Context, instance *Instance, logger *slog.Logger, epoch uint64,
 	start func(context.Context, ...grpc.CallOption) (grpc.BidiStreamingClient[Q, R], error),
@@ -177,7 +178,9 @@ func (c *conversation[Q, R]) close() {
 
 // explain turns the stream's error into the reason behind it.
 func (c *conversation[Q, R]) explain(err error) error {
-	if cause := context.Cause(c.ctx); cause != nil {
+	if cause := context.Cause(c.ctx); errors.Is(cause, context.Canceled) {
+		return errNotOpen
+	} else if cause != nil {
 		return cause
 	}
 	if code := status.Code(err); code == codes.Unavailable || code == codes.Canceled || errors.Is(err, io.EOF) {
@@ -210,7 +213,7 @@ func (c *conversation[Q, R]) checkSilence() {
 	c.watch.Reset(max(wire.SilenceLimit-silent, time.Second))
 }
 
-// common handles the frames that every conversation has. It reports whether it took the frame.
+// heartbeat keeps what the task says it is doing.
 func (c *conversation[Q, R]) heartbeat(m *pluginv1.Heartbeat) {
 	call := &Call{Name: cut(m.GetCall(), 100)}
 	if call.Name != "" {
@@ -219,7 +222,7 @@ func (c *conversation[Q, R]) heartbeat(m *pluginv1.Heartbeat) {
 	c.call.Store(call)
 }
 
-// Call tells what user code is doing since when, as of the last heartbeat.
+// currentCall tells what user code is doing since when, as of the last heartbeat.
 func (c *conversation[Q, R]) currentCall() Call {
 	if call := c.call.Load(); call != nil {
 		return *call

@@ -24,6 +24,9 @@ import (
 // maxNoiseBytes is what a plugin may print on stdout before the handshake line.
 const maxNoiseBytes = 1 << 20
 
+// ownEndWait is how long a process whose handshake failed may take to end by itself.
+const ownEndWait = 100 * time.Millisecond
+
 // handshakeLine is go-plugin's: core version | application version | network | address | protocol | …
 var handshakeLine = regexp.MustCompile(`^\s*\d+\|\d+\|(unix|tcp)\|[^|]+\|(grpc|netrpc)(\||\s*$)`)
 
@@ -220,7 +223,14 @@ func (s *seam) Wait(ctx context.Context) error {
 	}
 }
 
+// Kill is called by go-plugin when the start failed, also when the process is about to be seen dead: its own end is the
+// better explanation, so it gets a moment.
 func (s *seam) Kill(context.Context) error {
+	select {
+	case <-s.process.dead:
+		return nil
+	case <-time.After(ownEndWait):
+	}
 	s.process.killBecause(CauseHandshake, "its handshake was refused")
 	return nil
 }

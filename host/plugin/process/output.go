@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // Bounds of what is read from a plugin's stdout and stderr (I-3).
@@ -164,7 +165,7 @@ func (o *outputReader) line(raw []byte, cutBytes int) {
 			return
 		}
 	}
-	text := strings.ToValidUTF8(string(raw), "\uFFFD")
+	text := printable(raw)
 	if cutBytes > 0 {
 		text += fmt.Sprintf(" … (%d bytes cut)", cutBytes)
 	}
@@ -213,6 +214,17 @@ func (o *outputReader) pause(n int, dead <-chan struct{}) {
 	case <-timer.C:
 	case <-dead:
 	}
+}
+
+// printable makes a line fit for a log and a terminal: valid UTF-8 without control characters but the tab.
+func printable(raw []byte) string {
+	text := strings.ToValidUTF8(string(raw), "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && unicode.IsControl(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
 }
 
 // noteDropped tells once a second that lines were dropped, and at the end (last).

@@ -296,7 +296,7 @@ func (p *Process) waitFor(ctx context.Context, limit time.Duration) bool {
 // Poll intervals of the memory watch. /proc has no event for it.
 const (
 	memoryPollInterval = 100 * time.Millisecond
-	treePollEvery      = 10 // the children are summed up on every tenth poll
+	treePollEvery      = 5 // the children are summed up on every fifth poll
 )
 
 // watchMemory kills the process when it and its descendants use more than limitBytes (I-3). The cgroup and RLIMIT_DATA
