@@ -86,8 +86,8 @@ func brokers(t *testing.T, test func(t *testing.T, bootstrap string)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = b.Close() })
-		test(t, strings.Join(b.Addrs(), ","))
+		t.Cleanup(b.Close)
+		test(t, b.Addr())
 	})
 	t.Run("real", func(t *testing.T) { test(t, env.Kafka(t).Bootstrap) })
 }
