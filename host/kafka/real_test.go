@@ -16,7 +16,7 @@ import (
 
 func TestRealKafkaAnswersAreUnderstood(t *testing.T) {
 	broker := env.Kafka(t)
-	a, ctx := newAdmin(t, broker.Addr), within(t)
+	a, ctx := newAdmin(t, broker.Bootstrap), within(t)
 	require.NoError(t, a.WaitReady(ctx))
 	id, err := a.ClusterID(ctx)
 	require.NoError(t, err)
@@ -31,12 +31,12 @@ func TestRealKafkaAnswersAreUnderstood(t *testing.T) {
 	require.ErrorIs(t, a.CreateTopic(ctx, NewTopic{Name: "no spaces", Partitions: 1, ReplicationFactor: 1}), ErrInvalidTopic)
 	require.ErrorIs(t, a.CreateTopic(ctx, NewTopic{Name: topic + "-c", Partitions: 1, ReplicationFactor: 1, Configs: map[string]string{"made.up": "1"}}), ErrInvalidTopicConfig)
 
-	fill(t, broker.Addr, topic, 2, 5)
+	fill(t, broker.Bootstrap, topic, 2, 5)
 	group, tp := topic+"-group", TopicPartition{topic, 0}
 	offsets, err := a.GroupOffsets(ctx, group)
 	require.NoError(t, err)
 	require.Empty(t, offsets)
-	c := newConsumer(t, broker.Addr, group, Subscription{Topics: []string{topic}}, RebalanceListener{})
+	c := newConsumer(t, broker.Bootstrap, group, Subscription{Topics: []string{topic}}, RebalanceListener{})
 	for n := 0; n < 10; {
 		n += pollSome(t, c).Len()
 	}
@@ -52,7 +52,7 @@ func TestRealKafkaAnswersAreUnderstood(t *testing.T) {
 	require.NoError(t, a.DeleteGroup(ctx, group))
 	require.NoError(t, a.DeleteGroup(ctx, group))
 
-	p := newProducer(t, broker.Addr, map[string]string{"max.request.size": "4000000"})
+	p := newProducer(t, broker.Bootstrap, map[string]string{"max.request.size": "4000000"})
 	b := p.NewBatch(1)
 	b.Append(topic, 0, TimestampNow, nil, make([]byte, 2_000_000))
 	err = produce(t, p, b).Err()
@@ -64,7 +64,7 @@ func TestRealKafkaAnswersAreUnderstood(t *testing.T) {
 func TestRealKafkaThatDiesCostsNoRecordAndNoOrder(t *testing.T) {
 	broker := env.PrivateKafka(t, nil)
 	topic := broker.Topic(t, 1)
-	p := newProducer(t, broker.Addr, nil)
+	p := newProducer(t, broker.Bootstrap, nil)
 	const batches, each = 60, 100
 	var done atomic.Int32
 	var failure atomic.Value

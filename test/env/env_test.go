@@ -117,7 +117,7 @@ func TestConnectWorkerRunsAConnector(t *testing.T) {
 	topic := broker.Topic(t, 1)
 	input := filepath.Join(t.TempDir(), "input")
 	require.NoError(t, os.WriteFile(input, []byte("one\ntwo\n"), 0o600))
-	worker := ConnectWorker(t, server.ConnectOptions{Bootstrap: broker.Addr})
+	worker := ConnectWorker(t, server.ConnectOptions{Bootstrap: broker.Bootstrap})
 
 	require.NoError(t, worker.Create(t.Context(), Name(t), map[string]string{
 		"connector.class": "FileStreamSource", "file": input, "topic": topic,

@@ -27,8 +27,8 @@ const adminTimeout = 30 * time.Second
 
 // Broker is a real Kafka broker shared with other tests: use topics and groups of your own.
 type Broker struct {
-	// Addr is the bootstrap address, host:port.
-	Addr string
+	// Bootstrap is the broker's address, host:port.
+	Bootstrap string
 }
 
 // PrivateBroker is a broker of one test, which may do to it what it wants.
@@ -47,12 +47,12 @@ var shared = sync.OnceValues(func() (*server.Broker, error) {
 func Kafka(t testing.TB) *Broker {
 	t.Helper()
 	if addr := os.Getenv(KafkaVariable); addr != "" {
-		return &Broker{Addr: addr}
+		return &Broker{Bootstrap: addr}
 	}
 	broker, err := shared()
 	require.NoError(t, err)
 	t.Cleanup(func() { nameLog(t, "Kafka broker", broker.Log()) })
-	return &Broker{Addr: broker.Addr()}
+	return &Broker{Bootstrap: broker.Addr()}
 }
 
 // PrivateKafka starts a broker for this test alone, with properties added to its server.properties, and ends it with
@@ -65,7 +65,7 @@ func PrivateKafka(t testing.TB, properties map[string]string) *PrivateBroker {
 		keepLog(t, "Kafka broker", broker.Log())
 		require.NoError(t, broker.Close())
 	})
-	return &PrivateBroker{Broker: Broker{Addr: broker.Addr()}, server: broker}
+	return &PrivateBroker{Broker: Broker{Bootstrap: broker.Addr()}, server: broker}
 }
 
 // Stop ends the broker cleanly. Its data stays.
@@ -106,7 +106,7 @@ func (b *PrivateBroker) Resume(t testing.TB) {
 // Client returns a franz-go client of this broker, closed with the test.
 func (b *Broker) Client(t testing.TB, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Addr)}, options...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Bootstrap)}, options...)...)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return client
@@ -131,7 +131,7 @@ func (b *Broker) TopicWith(t testing.TB, partitions int32, config map[string]str
 		return err
 	})
 	t.Cleanup(func() {
-		client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr))
+		client, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap))
 		if err != nil {
 			return
 		}
@@ -146,7 +146,7 @@ func (b *Broker) TopicWith(t testing.TB, partitions int32, config map[string]str
 
 func (b *Broker) admin(t testing.TB, parent context.Context, do func(context.Context, *kadm.Client) error) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr))
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap))
 	require.NoError(t, err)
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(parent, adminTimeout)
@@ -171,7 +171,7 @@ func (b *Broker) Records(t testing.TB, topic string) []*kgo.Record {
 		}
 	})
 
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap), kgo.ConsumeTopics(topic), kgo.KeepControlRecords(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
 	defer client.Close()
