@@ -163,6 +163,7 @@ func (i *Instance) Kill() { i.process.Kill() }
 // Close ends the process: go-plugin's Shutdown, then SIGTERM, then SIGKILL, each after its timeout. Draining the streams
 // is the caller's part before; Shutdown cuts what is open. When ctx ends, the process is killed at once. Safe to call twice.
 func (i *Instance) Close(ctx context.Context) process.Exit {
+	i.process.Stopping()
 	grace := i.timeouts.Shutdown
 	callCtx, cancel := context.WithTimeout(ctx, grace)
 	err := i.conn.Invoke(callCtx, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})

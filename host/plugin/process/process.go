@@ -263,11 +263,14 @@ func (p *Process) killBecause(cause Cause, detail string) {
 	p.cgroup.kill()
 }
 
+// Stopping says that the host is about to ask the process to end: whatever end follows was asked for.
+func (p *Process) Stopping() { p.because(CauseStopped, "") }
+
 // Stop waits up to grace for the process to end by itself (the caller has asked it to, over the protocol), then sends
 // SIGTERM to its group and waits termGrace, then kills. It returns when nothing is left, and when ctx ends it kills
 // without further waiting for grace.
 func (p *Process) Stop(ctx context.Context, grace, termGrace time.Duration) Exit {
-	p.because(CauseStopped, "")
+	p.Stopping()
 	if !p.waitFor(ctx, grace) {
 		select {
 		case <-p.dead:

@@ -50,7 +50,8 @@ func (s script) act(call string) error {
 	case "memory":
 		memory()
 	case "child-memory":
-		child := exec.Command("/bin/sh", "-c", `x=$(head -c 250000000 /dev/zero | tr '\000' a); sleep 4242`)
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "HOSTILE=start=memory", "HOSTILE_IGNORE_KEEPALIVE=1")
 		_ = child.Start()
 		select {}
 	}
