@@ -1,25 +1,431 @@
 package task
 
-import "context"
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tailrace/tailrace/host/plugin"
+)
 
 // Source runs one source task.
-type Source struct{ cfg SourceConfig }
+type Source struct {
+	cfg      SourceConfig
+	control  *control
+	progress progress
+}
 
 // NewSource prepares a task; Run starts it.
-func NewSource(cfg SourceConfig) *Source { return &Source{cfg: cfg} }
-
-// Run starts the task and returns when it is over: nil after Stop, otherwise
-// why it failed. *plugin.DeathError means that the plugin's process died; what
-// had reached Kafka is stored then, and a new Source goes on behind it. When ctx
-// ends, Run gives up at once, without draining.
-func (s *Source) Run(ctx context.Context) error { return nil }
+func NewSource(cfg SourceConfig) *Source {
+	cfg.Timing = cfg.Timing.withDefaults()
+	if cfg.CreditBytes <= 0 {
+		cfg.CreditBytes = defaultCreditBytes
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Logger = cfg.Logger.With("connector", cfg.ID.Connector, "task", cfg.ID.Task)
+	return &Source{cfg: cfg, control: newControl(cfg.Paused)}
+}
 
 // Stop asks the task to drain and to end; Run returns within the graceful
 // timeout. Any goroutine may call it, more than once.
-func (s *Source) Stop() {}
+func (s *Source) Stop() { s.control.requestStop() }
 
 // SetPaused pauses or resumes the task. Any goroutine may call it.
-func (s *Source) SetPaused(paused bool) {}
+func (s *Source) SetPaused(paused bool) { s.control.setPaused(paused) }
 
 // Snapshot is the task's account. Any goroutine may call it.
-func (s *Source) Snapshot() Snapshot { return Snapshot{} }
+func (s *Source) Snapshot() Snapshot {
+	snap := s.progress.load()
+	snap.Kafka = s.cfg.Producer.Health()
+	return snap
+}
+
+// Run starts the task and returns when it is over: nil after Stop, otherwise
+// why it failed. *plugin.DeathError means that the plugin's process died; what
+// had reached Kafka is stored then, and a new Source goes on behind it.
+// *DrainTimeoutError means that the process is to be killed. When ctx ends, Run
+// gives up at once, without draining. Run is called once.
+func (s *Source) Run(ctx context.Context) error {
+	r := newSourceRun(s)
+	defer r.cleanUp()
+	r.enter()
+	if err := r.open(ctx); err != nil {
+		if stop, _ := s.control.get(); stop {
+			err = nil
+		}
+		r.life.cause = err
+		r.life.over()
+		r.enter()
+		return err
+	}
+	r.loop(ctx)
+	r.enter()
+	return r.life.cause
+}
+
+// queuedEvents bounds what the reader has received ahead of the owner (I-4: the
+// batches among them are within the credit).
+const queuedEvents = 4
+
+// sourceRun is one Run. Its fields belong to the owner goroutine but for those
+// that say otherwise.
+type sourceRun struct {
+	*Source
+	logger *slog.Logger
+	life   lifecycle
+	told   State // what the listener heard last
+	ledger ledger
+	credit credit
+	snap   Snapshot
+	stream SourceStream
+	book   *offsetBook
+	eager  bool
+
+	events   chan any            // from the reader: events, *preparedBatch, streamEnd
+	toSender chan *preparedBatch // to the sender
+	queue    []*preparedBatch    // on its way to the sender, bounded by the credit
+	acks     ackBox
+	fatal    chan error // from the sender
+	flushed  chan error // from the writer of offsets
+	flushing bool
+	quit     chan struct{}
+	workers  sync.WaitGroup
+
+	produceCtx    context.Context // ends the sender's calls
+	cancelProduce context.CancelFunc
+
+	committed  uint64    // the last Commit sent
+	deadline   time.Time // of a stop; zero before
+	nextFlush  time.Time
+	retryFlush time.Time           // not before, after a flush failed; zero for none
+	streamOver bool                // the reader has ended
+	phaseEnds  time.Time           // of draining, settling or closing; zero for none
+	partitions [][]byte            // source partitions in wire form; id 1 first
+	sentTopics map[string]struct{} // sender only
+	tolerated  int                 // failures logged in this interval
+}
+
+// streamEnd is the last event of the reader.
+type streamEnd struct{ err error }
+
+// noted is a record failure that the reader met.
+type noted struct{ failure *RecordFailure }
+
+func newSourceRun(s *Source) *sourceRun {
+	r := &sourceRun{
+		Source: s, logger: s.cfg.Logger, told: -1,
+		credit: credit{limit: s.cfg.CreditBytes}, book: newOffsetBook(s.cfg.ID.Connector, s.cfg.Offsets),
+		events: make(chan any, queuedEvents), toSender: make(chan *preparedBatch), fatal: make(chan error, 1),
+		flushed: make(chan error, 1), quit: make(chan struct{}), sentTopics: map[string]struct{}{},
+	}
+	r.acks.wake = make(chan struct{}, 1)
+	_, r.life.paused = s.control.get()
+	return r
+}
+
+func (r *sourceRun) open(ctx context.Context) error {
+	openCtx, cancel := r.control.opening(ctx)
+	defer cancel()
+	_, paused := r.control.get()
+	r.life.paused = paused
+	stream, err := r.cfg.Open(openCtx, plugin.SourceStart{
+		Epoch: r.cfg.Epoch, Connector: r.cfg.ConnectorType, Name: r.cfg.ID.Connector, Task: r.cfg.ID.Task,
+		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.cfg.LogLevel, Paused: paused,
+	})
+	if err != nil {
+		return err
+	}
+	r.stream = stream
+	r.produceCtx, r.cancelProduce = context.WithCancel(context.WithoutCancel(ctx))
+	r.workers.Go(r.read)
+	r.workers.Go(r.send)
+	return nil
+}
+
+// cleanUp ends the goroutines and closes the producer. Records that Kafka did
+// not acknowledge by now are given up: their offsets are not stored, so they
+// come again.
+func (r *sourceRun) cleanUp() {
+	close(r.quit)
+	if r.stream != nil {
+		r.stream.Close()
+		r.cancelProduce()
+	}
+	wait := time.Duration(0)
+	if r.life.cause == nil {
+		wait = time.Until(r.deadline)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), max(wait, 100*time.Millisecond))
+	defer cancel()
+	if err := r.cfg.Producer.Close(ctx); err != nil && r.ledger.inFlight > 0 {
+		r.logger.Warn("records were given up on the way to Kafka; they are read again from the last stored offset", "batches", r.ledger.inFlight, "error", err)
+	}
+	r.workers.Wait()
+	for _, p := range r.queue {
+		p.kafka.Discard()
+	}
+}
+
+// enter tells the state to who wants to know.
+func (r *sourceRun) enter() {
+	state := r.life.state()
+	r.snap.State = state
+	r.publish()
+	if state == r.told {
+		return
+	}
+	r.told = state
+	r.cfg.Listener.StateChanged(r.cfg.ID, state, r.life.cause)
+}
+
+func (r *sourceRun) publish() {
+	r.snap.InFlightBytes = r.credit.held
+	r.snap.CommittedThrough = r.committed
+	r.progress.publish(r.snap)
+}
+
+// loop is the owner goroutine: one event at a time until the task is over.
+func (r *sourceRun) loop(ctx context.Context) {
+	r.nextFlush = time.Now().Add(r.cfg.Timing.OffsetFlushInterval)
+	timer := time.NewTimer(time.Until(r.nextFlush))
+	defer timer.Stop()
+	for r.life.phase != phaseOver {
+		var out chan<- *preparedBatch
+		var head *preparedBatch
+		if len(r.queue) > 0 {
+			out, head = r.toSender, r.queue[0]
+		}
+		timer.Reset(time.Until(r.nextWake()))
+		select {
+		case event := <-r.events:
+			r.handle(ctx, event)
+		case out <- head:
+			r.queue[0] = nil
+			r.queue = r.queue[1:]
+		case <-r.acks.wake:
+			r.acknowledge()
+		case err := <-r.flushed:
+			r.afterFlush(err)
+		case err := <-r.fatal:
+			r.giveUp(err)
+		case <-r.control.wake:
+			r.obey()
+		case now := <-timer.C:
+			r.tick(now)
+		case <-ctx.Done():
+			r.life.fail(context.Cause(ctx))
+			r.life.over()
+		}
+		r.progressPhase()
+		r.enter()
+	}
+}
+
+func (r *sourceRun) nextWake() time.Time {
+	wake := r.nextFlush
+	for _, t := range []time.Time{r.phaseEnds, r.retryFlush} {
+		if !t.IsZero() && t.Before(wake) {
+			wake = t
+		}
+	}
+	return wake
+}
+
+func (r *sourceRun) handle(ctx context.Context, event any) {
+	switch e := event.(type) {
+	case *preparedBatch:
+		r.accept(e)
+	case plugin.Started:
+		r.eager = e.Capabilities.Has(plugin.EagerCommit)
+		r.life.started()
+		r.obey() // a pause or stop that came meanwhile
+	case plugin.ReadOffsets:
+		r.answerOffsets(ctx, e)
+	case plugin.PartitionDefined:
+		r.partitions = append(r.partitions, e.Partition)
+	case plugin.Drained:
+		r.life.drained()
+	case plugin.Retry:
+		r.note(e.Err)
+		r.snap.Retries++
+		r.cfg.Listener.Retrying(r.cfg.ID, e.Err, e.After)
+	case plugin.Metrics:
+		r.cfg.Listener.Measured(r.cfg.ID, e.Samples)
+	case noted:
+		r.noteFailure(e.failure)
+	case streamEnd:
+		r.streamEnded(e.err)
+	}
+}
+
+// accept books a batch and queues it for the sender.
+func (r *sourceRun) accept(p *preparedBatch) {
+	r.credit.take(p.cost)
+	if !r.life.takesBatches() {
+		p.kafka.Discard()
+		p.release()
+		return
+	}
+	r.snap.Batches++
+	p.ticket = r.ledger.submit(p.through, p.offsets)
+	r.queue = append(r.queue, p)
+	if p.failure != nil {
+		r.fail(p.failure)
+	}
+}
+
+// acknowledge books what Kafka answered since the last call.
+func (r *sourceRun) acknowledge() {
+	for _, a := range r.acks.take() {
+		p := a.batch
+		if !a.discarded {
+			r.snap.Records += uint64(a.records - len(a.failed))
+			r.snap.Bytes += uint64(p.bytes)
+		}
+		r.credit.release(p.cost)
+		err := r.judge(a)
+		p.release()
+		if err != nil || a.discarded {
+			r.ledger.lose()
+			if err != nil {
+				r.giveUp(err)
+			}
+			continue
+		}
+		r.ledger.ack(p.ticket)
+	}
+	if r.life.takesBatches() {
+		if grant := r.credit.grant(r.ledger.waiting()); grant > 0 {
+			r.sent(r.stream.SendCredit(grant))
+		}
+	}
+	if r.eager && r.ledger.unstored() {
+		r.flush()
+	}
+}
+
+// sent deals with a frame that could not be sent: the reader finds out why.
+func (r *sourceRun) sent(err error) {
+	if err != nil {
+		r.logger.Debug("a frame could not be sent to the plugin", "error", err)
+	}
+}
+
+func (r *sourceRun) note(err error) {
+	r.snap.LastError, r.snap.LastErrorAt = err.Error(), time.Now()
+}
+
+func (r *sourceRun) fail(err error) {
+	if !r.life.fail(err) {
+		return
+	}
+	r.note(err)
+	r.phaseEnds = time.Now().Add(r.cfg.Timing.OffsetFlushTimeout)
+	if !r.deadline.IsZero() && r.deadline.Before(r.phaseEnds) {
+		r.phaseEnds = r.deadline
+	}
+}
+
+// streamEnded: the reader got an error or the end. After Drained nothing of the
+// task can be lost any more, so its end is no failure however it comes.
+func (r *sourceRun) streamEnded(err error) {
+	if r.life.phase < phaseSettling {
+		r.fail(err)
+		return
+	}
+	if !errors.Is(err, io.EOF) && r.life.cause == nil {
+		r.logger.Warn("the task failed while it was stopping; its records and offsets are safe", "error", err)
+	}
+	r.streamOver = true
+	if r.life.phase == phaseClosing {
+		r.life.over()
+	}
+}
+
+// obey carries out what the worker asked for.
+func (r *sourceRun) obey() {
+	stop, paused := r.control.get()
+	if stop && r.life.phase <= phaseRunning {
+		now := time.Now()
+		r.deadline = now.Add(r.cfg.Timing.GracefulTimeout)
+		if r.life.stop() {
+			// Three fifths for the task, the rest for Kafka and the offsets.
+			drainTimeout := r.cfg.Timing.GracefulTimeout * 3 / 5
+			r.phaseEnds = now.Add(drainTimeout)
+			r.sent(r.stream.SendDrain(drainTimeout))
+		}
+		return
+	}
+	if r.life.phase == phaseStarting || !r.life.pause(paused) {
+		return
+	}
+	if paused {
+		r.sent(r.stream.SendPause())
+		r.flush()
+		return
+	}
+	r.sent(r.stream.SendResume())
+}
+
+// tick is the timer: the flush interval or the end of a phase.
+func (r *sourceRun) tick(now time.Time) {
+	if !now.Before(r.nextFlush) {
+		r.nextFlush = now.Add(r.cfg.Timing.OffsetFlushInterval)
+		r.tolerated = 0
+		r.flush()
+	}
+	if !r.retryFlush.IsZero() && !now.Before(r.retryFlush) {
+		r.retryFlush = time.Time{}
+		r.flush()
+	}
+	if r.phaseEnds.IsZero() || now.Before(r.phaseEnds) {
+		return
+	}
+	switch r.life.phase {
+	case phaseDraining:
+		r.fail(&DrainTimeoutError{What: "it did not answer Drain", Call: r.stream.Call()})
+		r.phaseEnds = r.deadline
+	case phaseSettling:
+		r.logger.Warn("Kafka did not acknowledge all records in time; the rest is read again from the last stored offset", "batches", r.ledger.inFlight)
+		if r.life.cause == nil {
+			r.life.cause = &DrainTimeoutError{What: "Kafka did not acknowledge its records"}
+		}
+		r.life.over()
+	case phaseClosing:
+		// All is stored; only the plugin's own cleaning up is missing.
+		r.life.cause = &DrainTimeoutError{What: "it did not end its stream", Call: r.stream.Call()}
+		r.life.over()
+	}
+}
+
+// progressPhase moves a task that is on its way out as soon as it can.
+func (r *sourceRun) progressPhase() {
+	if r.life.phase != phaseSettling {
+		return
+	}
+	if r.life.cause == nil {
+		r.phaseEnds = r.deadline
+	}
+	if r.ledger.inFlight > 0 || r.flushing {
+		return
+	}
+	if r.ledger.unstored() {
+		if !time.Now().Before(r.retryFlush) {
+			r.flush()
+		}
+		return
+	}
+	r.sendCommit() // always one between Drained and the close
+	r.life.settled()
+	if r.life.phase == phaseClosing {
+		r.stream.CloseSend()
+		if r.streamOver {
+			r.life.over()
+		}
+	}
+}

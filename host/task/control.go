@@ -1,0 +1,75 @@
+package task
+
+import (
+	"context"
+	"sync"
+)
+
+// control carries the wishes of the worker to the owner goroutine.
+type control struct {
+	mu     sync.Mutex
+	stop   bool
+	paused bool
+	cancel context.CancelFunc // ends opening the stream
+	wake   chan struct{}      // capacity 1
+	poke   func()             // wakes an owner that waits elsewhere; nil for none
+}
+
+func newControl(paused bool) *control {
+	return &control{paused: paused, wake: make(chan struct{}, 1)}
+}
+
+func (c *control) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	c.mu.Lock()
+	poke := c.poke
+	c.mu.Unlock()
+	if poke != nil {
+		poke()
+	}
+}
+
+// pokes sets what wakes the owner beside the channel.
+func (c *control) pokes(poke func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.poke = poke
+}
+
+func (c *control) requestStop() {
+	c.mu.Lock()
+	c.stop = true
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.mu.Unlock()
+	c.signal()
+}
+
+func (c *control) setPaused(paused bool) {
+	c.mu.Lock()
+	c.paused = paused
+	c.mu.Unlock()
+	c.signal()
+}
+
+func (c *control) get() (stop, paused bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stop, c.paused
+}
+
+// opening derives a context that ends when the task is to stop.
+func (c *control) opening(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel = cancel
+	if c.stop {
+		cancel()
+	}
+	return ctx, cancel
+}

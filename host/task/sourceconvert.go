@@ -1,0 +1,279 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/host/kafka"
+	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/sdk/go/wire"
+)
+
+// preparedBatch is a batch of a task, converted and ready for Produce.
+type preparedBatch struct {
+	kafka    *kafka.Batch
+	firstSeq uint64
+	through  uint64 // last sequence number that it covers
+	cost     int64
+	bytes    int64
+	topics   []string
+	offsets  []partitionOffset
+	// skipped are the places of records that are not in the Kafka batch, ascending.
+	skipped []int
+	// failure ends the task behind this batch; the records before it are in the batch.
+	failure error
+	// buffer holds converted bytes; it goes back to the pool when Kafka has the batch.
+	buffer *[]byte
+	ticket ticket
+}
+
+// seqOf is the sequence number of a record of the Kafka batch.
+func (p *preparedBatch) seqOf(index int) uint64 {
+	for _, place := range p.skipped {
+		if place > index {
+			break
+		}
+		index++
+	}
+	return p.firstSeq + uint64(index)
+}
+
+// release frees what the records pointed at.
+func (p *preparedBatch) release() {
+	if p.buffer != nil {
+		buffers.Put(p.buffer)
+		p.buffer = nil
+	}
+}
+
+// buffers are reused between batches; one holds what a batch converts into.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, wire.TargetBlockBytes); return &b }}
+
+// sourceConverter turns batches of a stream into Kafka batches. It belongs to
+// the goroutine that receives, because schemas are defined there.
+type sourceConverter struct {
+	Converters
+	newBatch func(records int) *kafka.Batch
+	policy   ErrorPolicy
+	// errant hears of records that are skipped.
+	errant func(*RecordFailure)
+
+	key, value    columnForm
+	offsets       offsetTracker
+	headerScratch []header
+}
+
+// columnForm remembers how the last schema of a column is converted.
+type columnForm struct {
+	id     uint32
+	known  bool
+	schema *data.Schema
+	form   convert.Form
+}
+
+func (f *columnForm) set(id uint32, c convert.Converter, schemas *wire.SchemaTable) {
+	f.id, f.known, f.schema = id, true, schemas.Get(id)
+	f.form = convert.FormOf(c, f.schema)
+}
+
+// errTrailing is a value with bytes behind it.
+var errTrailing = errors.New("there are bytes behind the value")
+
+// convert makes the Kafka batch. Bytes that need no conversion stay where they
+// are, in the received block.
+func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
+	p := &preparedBatch{
+		kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost(), topics: b.Topics(),
+	}
+	var dst []byte
+	schemas, topics := b.Schemas(), b.Topics()
+	c.offsets.reset()
+	var r wire.SourceRecord
+	var key, value []byte
+	for cur := b.Cursor(); cur.Next(&r); {
+		var err error
+		stage := StageKeyConverter
+		key = nil
+		if len(r.Key) > 0 || r.KeySchema != 0 {
+			key, dst, err = c.part(&c.key, c.Converters.Key, schemas, r.KeySchema, r.Key, p, dst, topics[r.Topic])
+		}
+		value = nil
+		if err == nil && (len(r.Value) > 0 || r.ValueSchema != 0) {
+			stage = StageValueConverter
+			if c.value.known && c.value.id == r.ValueSchema && c.value.form == convert.FormBody {
+				var rest []byte
+				if value, rest, err = data.ReadBytes(r.Value); err == nil && len(rest) > 0 {
+					err = errTrailing
+				}
+			} else {
+				value, dst, err = c.part(&c.value, c.Converters.Value, schemas, r.ValueSchema, r.Value, p, dst, topics[r.Topic])
+			}
+		}
+		if err == nil && r.TimestampMillis < wire.NoTimestamp {
+			err = fmt.Errorf("Invalid record timestamp %d", r.TimestampMillis) //nolint:staticcheck // Kafka's text
+		}
+		c.headerScratch = c.headerScratch[:0]
+		if err == nil && len(r.Headers) > 0 {
+			stage = StageHeaderConverter
+			dst, err = c.headers(&r, schemas, topics[r.Topic], p, dst)
+		}
+		if err == nil {
+			p.kafka.Append(topics[r.Topic], r.KafkaPartition, r.TimestampMillis, key, value)
+			for i := range c.headerScratch {
+				p.kafka.AppendHeader(c.headerScratch[i].name, c.headerScratch[i].value)
+			}
+		}
+		if err != nil && !c.skip(p, &r, cur.Seq(), stage, topics[r.Topic], err) {
+			break
+		}
+		if r.SourcePartition != 0 && len(r.Offset) > 0 {
+			c.offsets.note(r.SourcePartition, r.OffsetSchema, r.Offset)
+		}
+	}
+	if p.buffer != nil {
+		*p.buffer = dst[:0]
+	}
+	p.bytes = p.kafka.Bytes()
+	p.offsets = c.offsets.list(schemas)
+	return p
+}
+
+// part converts a key or value through the converter.
+func (c *sourceConverter) part(f *columnForm, conv convert.Converter, schemas *wire.SchemaTable, id uint32, raw []byte, p *preparedBatch, dst []byte, topic string) (out, after []byte, err error) {
+	if !f.known || f.id != id {
+		f.set(id, conv, schemas)
+	}
+	if p.buffer == nil {
+		p.buffer, _ = buffers.Get().(*[]byte)
+		dst = (*p.buffer)[:0]
+	}
+	return conv.FromConnect(dst, topic, f.schema, raw)
+}
+
+func (c *sourceConverter) headers(r *wire.SourceRecord, schemas *wire.SchemaTable, topic string, p *preparedBatch, dst []byte) ([]byte, error) {
+	if p.buffer == nil {
+		p.buffer, _ = buffers.Get().(*[]byte)
+		dst = (*p.buffer)[:0]
+	}
+	for rest := r.Headers; len(rest) > 0; {
+		var h wire.Header
+		var err error
+		if h, rest, err = wire.ReadHeader(rest); err != nil {
+			return dst, err
+		}
+		var out []byte
+		if out, dst, err = c.Header.FromHeader(dst, topic, h.Name, schemas.Get(h.Schema), h.Value); err != nil {
+			return dst, fmt.Errorf("header %q: %w", h.Name, err)
+		}
+		c.headerScratch = append(c.headerScratch, header{h.Name, out})
+	}
+	return dst, nil
+}
+
+// header is a converted header on its way into the batch.
+type header struct {
+	name  string
+	value []byte
+}
+
+// skip deals with a record that cannot be converted; false ends the batch before it.
+func (c *sourceConverter) skip(p *preparedBatch, r *wire.SourceRecord, seq uint64, stage, topic string, err error) bool {
+	failure := &RecordFailure{
+		Stage: stage, Class: c.class(stage), Err: err,
+		Where: "record " + strconv.FormatUint(seq, 10) + " of the task (source partition " + strconv.Itoa(int(r.SourcePartition)) + ") for topic " + topic,
+	}
+	if !c.policy.TolerateAll {
+		failure.Fatal = true
+		c.errant(failure)
+		p.failure, p.through = failure, seq-1
+		return false
+	}
+	c.errant(failure)
+	p.skipped = append(p.skipped, int(seq-p.firstSeq))
+	return true
+}
+
+func (c *sourceConverter) class(stage string) string {
+	switch stage {
+	case StageKeyConverter:
+		return c.KeyClass
+	case StageValueConverter:
+		return c.ValueClass
+	}
+	return c.HeaderClass
+}
+
+// offsetTracker finds the last offset of each source partition in a batch.
+type offsetTracker struct {
+	last  int // index of the partition noted last
+	found []trackedOffset
+	index map[uint32]int // only from manyPartitions on
+}
+
+type trackedOffset struct {
+	partition, schema uint32
+	wire              []byte
+}
+
+const manyPartitions = 16
+
+func (t *offsetTracker) reset() {
+	clear(t.found) // the blocks they point at are free
+	t.found, t.last, t.index = t.found[:0], 0, nil
+}
+
+func (t *offsetTracker) note(partition, schema uint32, wire []byte) {
+	if t.last < len(t.found) && t.found[t.last].partition == partition {
+		t.found[t.last].schema, t.found[t.last].wire = schema, wire
+		return
+	}
+	t.last = t.find(partition)
+	t.found[t.last].schema, t.found[t.last].wire = schema, wire
+}
+
+func (t *offsetTracker) find(partition uint32) int {
+	if t.index != nil {
+		if i, ok := t.index[partition]; ok {
+			return i
+		}
+	} else {
+		for i := range t.found {
+			if t.found[i].partition == partition {
+				return i
+			}
+		}
+	}
+	t.found = append(t.found, trackedOffset{partition: partition})
+	n := len(t.found)
+	if t.index != nil {
+		t.index[partition] = n - 1
+	} else if n == manyPartitions {
+		t.index = make(map[uint32]int, 4*manyPartitions)
+		for i := range t.found {
+			t.index[t.found[i].partition] = i
+		}
+	}
+	return n - 1
+}
+
+// list copies what was found, so that the block can be freed before the offsets are.
+func (t *offsetTracker) list(schemas *wire.SchemaTable) []partitionOffset {
+	if len(t.found) == 0 {
+		return nil
+	}
+	size := 0
+	for i := range t.found {
+		size += len(t.found[i].wire)
+	}
+	block := make([]byte, 0, size)
+	list := make([]partitionOffset, len(t.found))
+	for i, f := range t.found {
+		from := len(block)
+		block = append(block, f.wire...)
+		list[i] = partitionOffset{f.partition, sourceOffset{schemas.Get(f.schema), block[from:len(block):len(block)]}}
+	}
+	return list
+}

@@ -1,0 +1,309 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/tailrace/tailrace/host/kafka"
+	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/sdk/go/wire"
+)
+
+// read is the reader goroutine: it receives, converts and hands on, until the
+// stream ends.
+func (r *sourceRun) read() {
+	c := &sourceConverter{
+		Converters: r.cfg.Converters, newBatch: r.cfg.Producer.NewBatch, policy: r.cfg.Errors,
+		errant: func(f *RecordFailure) { r.hand(noted{f}) },
+	}
+	for {
+		event, err := r.stream.Recv()
+		if err != nil {
+			r.hand(streamEnd{err})
+			return
+		}
+		if batch, ok := event.(*wire.SourceBatch); ok {
+			event = c.convert(batch)
+		}
+		if !r.hand(event) {
+			if p, ok := event.(*preparedBatch); ok {
+				p.kafka.Discard()
+			}
+			return
+		}
+	}
+}
+
+// hand gives an event to the owner; false when the run is over.
+func (r *sourceRun) hand(event any) bool {
+	select {
+	case r.events <- event:
+		return true
+	case <-r.quit:
+		return false
+	}
+}
+
+// send is the sender goroutine: it makes sure that topics exist and produces,
+// in the order of the batches (I-6). After a fatal failure it discards.
+func (r *sourceRun) send() {
+	var failed error
+	for {
+		var p *preparedBatch
+		select {
+		case p = <-r.toSender:
+		case <-r.quit:
+			return
+		}
+		if failed == nil {
+			if failed = r.ensureTopics(p.topics); failed != nil {
+				select {
+				case r.fatal <- failed:
+				case <-r.quit:
+				}
+			}
+		}
+		if failed != nil {
+			p.kafka.Discard()
+			r.acks.put(ack{batch: p, discarded: true})
+			continue
+		}
+		r.cfg.Producer.Produce(r.produceCtx, p.kafka, func(result kafka.BatchResult) {
+			r.acks.put(ack{batch: p, records: result.Records, failed: result.Failed})
+		})
+	}
+}
+
+// ack is Kafka's answer to a batch.
+type ack struct {
+	batch     *preparedBatch
+	records   int
+	failed    []kafka.RecordError
+	discarded bool
+}
+
+// ackBox takes answers from the producer's goroutine without ever blocking it. It
+// holds at most one entry per batch under way.
+type ackBox struct {
+	wake chan struct{}
+
+	mu   sync.Mutex
+	list []ack
+	free []ack
+}
+
+func (b *ackBox) put(a ack) {
+	b.mu.Lock()
+	b.list = append(b.list, a)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take gives what came since the last call; it is valid until the next.
+func (b *ackBox) take() []ack {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.list
+	clear(b.free)
+	b.list, b.free = b.free[:0], list
+	return list
+}
+
+const (
+	// topicRetryDelay is Kafka Connect's wait after a failure that may pass.
+	topicRetryDelay = 100 * time.Millisecond
+	// topicCallTimeout bounds one look at or creation of a topic.
+	topicCallTimeout = 30 * time.Second
+)
+
+// ensureTopics creates the topics of a batch that this task has not used before
+// (reference section 5.7). It tries again while that may help.
+func (r *sourceRun) ensureTopics(topics []string) error {
+	for _, topic := range topics {
+		if _, known := r.sentTopics[topic]; known {
+			continue
+		}
+		for {
+			err := r.ensureTopic(topic)
+			if err == nil {
+				break
+			}
+			if !kafka.IsRetriable(err) || r.produceCtx.Err() != nil {
+				return err
+			}
+			r.logger.Warn("cannot look at or create a topic; trying again", "topic", topic, "error", err)
+			select {
+			case <-time.After(topicRetryDelay):
+			case <-r.produceCtx.Done():
+				return err
+			}
+		}
+		r.sentTopics[topic] = struct{}{}
+		r.cfg.Listener.TopicUsed(r.cfg.ID, topic)
+	}
+	return nil
+}
+
+func (r *sourceRun) ensureTopic(topic string) error {
+	if r.cfg.Admin == nil || r.cfg.TopicFor == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(r.produceCtx, topicCallTimeout)
+	defer cancel()
+	found, err := r.cfg.Admin.Topics(ctx, topic)
+	if err != nil && !errors.Is(err, kafka.ErrNotAuthorised) {
+		return err
+	}
+	if _, exists := found[topic]; exists {
+		return nil
+	}
+	settings := r.cfg.TopicFor(topic)
+	err = r.cfg.Admin.CreateTopic(ctx, settings)
+	switch {
+	case err == nil:
+		r.logger.Info("created a topic", "topic", topic, "partitions", settings.Partitions, "replication.factor", settings.ReplicationFactor)
+		return nil
+	case errors.Is(err, kafka.ErrTopicExists):
+		return nil
+	case errors.Is(err, kafka.ErrNotAuthorised):
+		r.logger.Warn("not allowed to create topics; the broker may do it", "topic", topic, "error", err)
+		return nil
+	}
+	return fmt.Errorf("cannot create topic %s for the records of the task; check topic.creation.*: %w", topic, err)
+}
+
+// giveUp ends the task for something that Kafka said. What waits is not sent
+// any more: it would arrive before what failed is sent again (I-6).
+func (r *sourceRun) giveUp(err error) {
+	for i, p := range r.queue {
+		p.kafka.Discard()
+		p.release()
+		r.credit.release(p.cost)
+		r.ledger.lose()
+		r.queue[i] = nil
+	}
+	r.queue = r.queue[:0]
+	r.fail(err)
+}
+
+// maxToleratedLines bounds the log of skipped records in one flush interval.
+const maxToleratedLines = 100
+
+// judge decides about the records that Kafka refused: an error ends the task.
+func (r *sourceRun) judge(a ack) error {
+	for i := range a.failed {
+		e := &a.failed[i]
+		failure := &RecordFailure{
+			Stage: StageKafkaProduce, Err: e,
+			Where: "record " + strconv.FormatUint(a.batch.seqOf(e.Index), 10) + " of the task",
+		}
+		if !r.cfg.Errors.TolerateAll || errors.Is(e, kafka.ErrClosed) || errors.Is(e, kafka.ErrFenced) ||
+			errors.Is(e, context.Canceled) || errors.Is(e, context.DeadlineExceeded) {
+			failure.Fatal = !r.cfg.Errors.TolerateAll
+			r.snap.Errors++
+			return failure
+		}
+		r.noteFailure(failure) // KIP-779: skipped, its offset counts as done
+	}
+	return nil
+}
+
+// noteFailure counts and logs a record that cannot be handled.
+func (r *sourceRun) noteFailure(f *RecordFailure) {
+	r.snap.Errors++
+	if !f.Fatal {
+		r.snap.Skipped++
+	}
+	r.note(f)
+	if !r.cfg.Errors.Log && f.Fatal {
+		return // the status tells it
+	}
+	if r.tolerated++; r.tolerated > maxToleratedLines {
+		if r.tolerated == maxToleratedLines+1 {
+			r.logger.Warn("more records fail; they are counted and not logged until the next offset commit")
+		}
+		return
+	}
+	r.logger.Error("Error encountered in task "+r.cfg.ID.String()+". Executing stage '"+f.Stage+"' with class '"+f.Class+"'.", "record", f.Where, "error", f.Err)
+}
+
+// answerOffsets reads stored offsets for the task, beside the owner.
+func (r *sourceRun) answerOffsets(ctx context.Context, q plugin.ReadOffsets) {
+	r.workers.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, offsetReadTimeout)
+		defer cancel()
+		stop := context.AfterFunc(r.produceCtx, cancel)
+		defer stop()
+		offsets, err := r.book.read(ctx, q.Partitions)
+		if err != nil {
+			r.logger.Error("cannot read source offsets", "error", err)
+		}
+		_ = r.stream.SendOffsets(q.RequestID, offsets, err) // a stream that is over is the reader's news
+	})
+}
+
+// offsetReadTimeout bounds a read of the offset store.
+const offsetReadTimeout = 30 * time.Second
+
+// flushRetryDelay is the pause after a failed flush of a task that is ending.
+const flushRetryDelay = 200 * time.Millisecond
+
+// flush stores what is committable, beside the owner. Without anything new it
+// sends the last Commit again, so that one that was lost starves nobody.
+func (r *sourceRun) flush() {
+	if r.flushing {
+		return
+	}
+	if !r.ledger.unstored() {
+		r.sendCommit()
+		return
+	}
+	offsets, _ := r.ledger.take()
+	r.flushing = true
+	partitions := r.partitions // only ever appended to
+	r.workers.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), r.cfg.Timing.OffsetFlushTimeout)
+		defer cancel()
+		r.flushed <- r.book.write(ctx, offsets, func(id uint32) []byte { return partitions[id-1] })
+	})
+}
+
+// afterFlush books the result of a flush.
+func (r *sourceRun) afterFlush(err error) {
+	r.flushing = false
+	r.ledger.done(err == nil)
+	if err != nil {
+		r.snap.CommitFailures++
+		r.snap.Retries++
+		r.note(err)
+		r.logger.Warn("cannot store the source offsets; trying again", "error", err)
+		r.cfg.Listener.Retrying(r.cfg.ID, err, r.cfg.Timing.OffsetFlushInterval)
+		if r.life.phase == phaseSettling {
+			r.retryFlush = time.Now().Add(flushRetryDelay)
+		}
+		return
+	}
+	r.snap.Commits++
+	if r.life.phase < phaseSettling {
+		r.sendCommit()
+		if r.eager && r.ledger.unstored() {
+			r.flush()
+		}
+	}
+}
+
+// sendCommit tells the task what is safe. I-1: the offsets up to stored are durable.
+func (r *sourceRun) sendCommit() {
+	if r.ledger.stored == 0 || r.streamOver {
+		return
+	}
+	r.committed = r.ledger.stored
+	r.sent(r.stream.SendCommit(r.committed))
+}
