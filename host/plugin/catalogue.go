@@ -134,7 +134,8 @@ type Catalogue struct {
 type entry struct {
 	order   string // sorts listings
 	print   fingerprint
-	seen    time.Time // when print was first seen
+	seen    time.Time   // when print was first seen
+	judged  fingerprint // the state that plugin or broken is about
 	program Program
 	plugin  *Plugin // usable
 	broken  *Broken
@@ -328,7 +329,7 @@ func (c *Catalogue) scan() time.Duration {
 			if program.Dir != "" {
 				c.watch(program.Dir)
 			}
-			next = min(next, c.visit(c.entry(path, i), program, print, err, now))
+			next = min(next, c.visit(path, c.entry(path, i), program, print, err, now))
 		}
 	}
 	for path, e := range c.entries {
@@ -368,20 +369,20 @@ func (c *Catalogue) entry(path string, folder int) *entry {
 }
 
 // visit decides what is to be done about one entry. It returns when to look again.
-func (c *Catalogue) visit(e *entry, program Program, print fingerprint, err error, now time.Time) time.Duration {
-	path := program.Path
+func (c *Catalogue) visit(path string, e *entry, program Program, print fingerprint, err error, now time.Time) time.Duration {
 	if e.describing {
 		return rescanInterval // settle compares the fingerprints
 	}
 	if err != nil {
 		c.fail(e, path, err, now)
-		e.print = print
+		e.print, e.judged = print, fingerprint{}
 		return rescanInterval
+	}
+	if print == e.judged && (e.plugin != nil || e.broken != nil && now.Before(e.retryAt)) {
+		return rescanInterval // nothing new
 	}
 	if print != e.print {
 		e.print, e.seen, e.failures, e.retryAt = print, now, 0, time.Time{}
-	} else if e.plugin != nil || e.broken != nil && now.Before(e.retryAt) {
-		return rescanInterval // nothing new
 	}
 	// Unchanged since long before the first look, or since we looked first.
 	if now.Sub(print.changed()) < stableFor && now.Sub(e.seen) < stableFor {
@@ -390,6 +391,7 @@ func (c *Catalogue) visit(e *entry, program Program, print fingerprint, err erro
 	e.program = program
 	if cached, ok := c.cache.byPrint(path, print); ok {
 		program.Checksum = cached.Checksum
+		e.judged = print
 		c.accept(e, &Plugin{Program: program, Description: cached.Description})
 		return rescanInterval
 	}
@@ -435,21 +437,22 @@ func (c *Catalogue) look(program Program) (*Plugin, error) {
 func (c *Catalogue) settle(result described) {
 	e := c.entries[result.path]
 	e.describing = false
-	program, print, err := readProgram(result.path)
+	_, print, err := readProgram(result.path)
 	switch {
 	case err != nil || print != result.print:
 		// It changed meanwhile: what was seen may be a mixture. The scan comes to it again.
 		e.print, e.seen = print, time.Now()
 	case errors.Is(result.err, syscall.ETXTBSY):
 		e.seen = time.Now() // still open for writing
-		_ = program
 	case result.err != nil:
+		e.judged = print
 		e.failures++
 		now := time.Now()
 		delay := min(retryFirst<<min(e.failures-1, 10), retryMax)
 		c.fail(e, result.path, result.err, now)
 		e.retryAt = now.Add(delay)
 	default:
+		e.judged = print
 		c.cache.put(result.path, print, result.plugin)
 		c.accept(e, result.plugin)
 	}

@@ -108,15 +108,15 @@ func (c *conversation[Q, R]) limit(timeout time.Duration, what string) func() bo
 	return timer.Stop
 }
 
-// send writes a frame. It blocks while the plugin does not read, at most Timeouts.Send; after that the stream is over.
+// send writes a frame. It blocks while the plugin does not read, at most Timeouts.Send; after that the stream is over. A
+// frame for a stream that the plugin has ended is dropped without an error: why it ended is what recv returns.
 func (c *conversation[Q, R]) send(m *Q) error {
 	c.sendMu.Lock()
 	defer c.sendMu.Unlock()
 	c.sendTimer.Reset(c.timeouts.Send)
 	err := c.stream.Send(m)
 	c.sendTimer.Stop()
-	if err != nil {
-		// io.EOF: the stream's true error is what recv returns, to the goroutine that reads.
+	if err != nil && !errors.Is(err, io.EOF) {
 		return c.explain(err)
 	}
 	return nil
@@ -183,13 +183,10 @@ func (c *conversation[Q, R]) explain(err error) error {
 	} else if cause != nil {
 		return cause
 	}
-	if code := status.Code(err); code == codes.Unavailable || code == codes.Canceled || errors.Is(err, io.EOF) {
+	if code := status.Code(err); code == codes.Unavailable || code == codes.Canceled {
 		if death := c.instance.awaitDeath(deathWait); death != nil {
 			return death
 		}
-	}
-	if errors.Is(err, io.EOF) {
-		return violation("it ended the stream without saying why")
 	}
 	return rpcError("the stream", err)
 }

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 // shortTimeouts keep the tests of hanging plugins short, and leave room for a busy machine.
 var shortTimeouts = Timeouts{
 	Handshake: 5 * time.Second, Describe: 2 * time.Second, Validate: 2 * time.Second, Start: 2 * time.Second,
-	Answer: 2 * time.Second, Send: 2 * time.Second, Ping: time.Second, Shutdown: time.Second, Term: 300 * time.Millisecond,
+	Answer: 2 * time.Second, Send: 2 * time.Second, Ping: 2 * time.Second, Shutdown: time.Second, Term: 300 * time.Millisecond,
 }
 
 // bound is the time within which every call on a hostile plugin must have an outcome.

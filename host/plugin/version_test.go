@@ -17,7 +17,7 @@ func TestVersionsAreOrderedAsPeopleExpect(t *testing.T) {
 			require.Equal(t, i < j, a.compare(b) < 0, "%s and %s", low, high)
 		}
 	}
-	for _, text := range []string{"", "newest", "1..2", "1.2.3.4.5.6.7.8.9", "1.2 beta", "99999999999"} {
+	for _, text := range []string{"", "newest", "1..2", "1.2 beta", "99999999999"} {
 		_, err := parseVersion(text)
 		require.Error(t, err, text)
 	}
