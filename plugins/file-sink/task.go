@@ -12,8 +12,13 @@ import (
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
-// fullRetry is the wait before a write is tried again that failed for a reason that may pass.
-const fullRetry = time.Second
+const (
+	// fullRetry is the wait before a write is tried again that failed for a reason that may pass.
+	fullRetry = time.Second
+	// lockTimeout is how long a file may still belong to the task before this one, lockRetry how often that is tried.
+	lockTimeout = 10 * time.Second
+	lockRetry   = 10 * time.Millisecond
+)
 
 // task writes the lines of a Put in one round per file: all of them are there when Put returns nil, none when it fails.
 type task struct {
@@ -28,7 +33,7 @@ type task struct {
 	lastFile *output.File
 }
 
-func (t *task) Start(_ context.Context, raw connect.Config, sc *connect.SinkContext) error {
+func (t *task) Start(ctx context.Context, raw connect.Config, sc *connect.SinkContext) error {
 	if err := connect.BindWith(definition(false), raw, &t.cfg); err != nil {
 		return err
 	}
@@ -41,12 +46,12 @@ func (t *task) Start(_ context.Context, raw connect.Config, sc *connect.SinkCont
 	if err != nil || t.cfg.File != t.cfg.path("{topic}", -1, sc.Number()) {
 		return err // the names are known when partitions are
 	}
-	_, err = t.file(t.cfg.File, time.Now()) // a bad path fails the task at once, not with the first record
+	_, err = t.file(ctx, t.cfg.File, time.Now()) // a bad path fails the task at once, not with the first record
 	return failure(err)
 }
 
 // file opens a file once.
-func (t *task) file(path string, now time.Time) (*output.File, error) {
+func (t *task) file(ctx context.Context, path string, now time.Time) (*output.File, error) {
 	if f := t.files[path]; f != nil {
 		return f, nil
 	}
@@ -59,6 +64,14 @@ func (t *task) file(path string, now time.Time) (*output.File, error) {
 		Path: path, Fsync: t.fsync, FsyncEvery: t.cfg.FsyncEvery, RotateBytes: t.cfg.RotateBytes,
 		RotateEvery: t.cfg.RotateEvery, Exact: t.cfg.exact(), Log: t.ctx.Log(),
 	}, now)
+	if errors.Is(err, output.ErrInUse) && time.Since(now) < lockTimeout {
+		select { // the task that this one replaces may need a moment to end
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(lockRetry):
+			return t.file(ctx, path, now)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,13 +80,13 @@ func (t *task) file(path string, now time.Time) (*output.File, error) {
 }
 
 // Open goes to where the files are: with exactly-once their sidecars know better than the consumer group.
-func (t *task) Open(_ context.Context, partitions []connect.TopicPartition) error {
+func (t *task) Open(ctx context.Context, partitions []connect.TopicPartition) error {
 	if !t.cfg.exact() {
 		return nil
 	}
 	seek := make(connect.Offsets)
 	for _, tp := range partitions {
-		f, err := t.file(t.cfg.path(tp.Topic, tp.Partition, t.ctx.Number()), time.Now())
+		f, err := t.file(ctx, t.cfg.path(tp.Topic, tp.Partition, t.ctx.Number()), time.Now())
 		if err != nil {
 			return failure(err)
 		}
@@ -106,10 +119,10 @@ func (t *task) Close(_ context.Context, partitions []connect.TopicPartition, _ b
 	return nil
 }
 
-func (t *task) Put(_ context.Context, records *connect.SinkBatch) error {
+func (t *task) Put(ctx context.Context, records *connect.SinkBatch) error {
 	now := time.Now()
 	t.round, t.lastFile = t.round[:0], nil
-	err := t.put(records, now)
+	err := t.put(ctx, records, now)
 	for _, f := range t.round {
 		if err == nil {
 			err = f.End(now)
@@ -124,7 +137,7 @@ func (t *task) Put(_ context.Context, records *connect.SinkBatch) error {
 	return nil
 }
 
-func (t *task) put(records *connect.SinkBatch, now time.Time) error {
+func (t *task) put(ctx context.Context, records *connect.SinkBatch, now time.Time) error {
 	if records.Len() == 0 { // now and then, for work by time
 		for _, f := range t.files {
 			if err := t.begin(f, now); err != nil {
@@ -134,7 +147,7 @@ func (t *task) put(records *connect.SinkBatch, now time.Time) error {
 		return nil
 	}
 	for tp, run := range records.Partitions() {
-		f, err := t.fileOf(tp, now)
+		f, err := t.fileOf(ctx, tp, now)
 		if err != nil {
 			return err
 		}
@@ -145,11 +158,11 @@ func (t *task) put(records *connect.SinkBatch, now time.Time) error {
 	return nil
 }
 
-func (t *task) fileOf(tp connect.TopicPartition, now time.Time) (*output.File, error) {
+func (t *task) fileOf(ctx context.Context, tp connect.TopicPartition, now time.Time) (*output.File, error) {
 	if t.lastFile != nil && tp == t.lastTP {
 		return t.lastFile, nil
 	}
-	f, err := t.file(t.cfg.path(tp.Topic, tp.Partition, t.ctx.Number()), now)
+	f, err := t.file(ctx, t.cfg.path(tp.Topic, tp.Partition, t.ctx.Number()), now)
 	if err != nil {
 		return nil, err
 	}

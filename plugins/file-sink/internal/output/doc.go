@@ -12,7 +12,9 @@
 // whatever died in between, and wherever the consumer group's own offsets stand.
 //
 // A rotation is: flush, rename the file, note length 0 in the sidecar, create a new file. If the process dies in
-// between, the file is missing on opening, and that means: it was renamed.
+// between, the file is missing or empty on opening, and that means: it was renamed.
+//
+// A third file, FILE.lock, is locked while the file is open, so that of two tasks only one writes.
 //
 // # Invariants
 //

@@ -52,6 +52,7 @@ func advice(err error) string {
 		{syscall.ENOENT, "Its folder does not exist: create it, or correct the path."},
 		{syscall.EFBIG, "The file is as large as the file system or a limit (ulimit -f) allows: set rotate.bytes."},
 		{syscall.EMFILE, "Raise the limit of open files (ulimit -n); it is tried again."},
+		{ErrInUse, "It is the task before this one, which ends soon, or another connector with the same file: give each its own."},
 		{syscall.EIO, "The disk failed; see the system log. It is tried again."},
 	} {
 		if errors.Is(err, a.cause) {

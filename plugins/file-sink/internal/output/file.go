@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -32,6 +33,9 @@ type Config struct {
 	Log         *slog.Logger
 }
 
+// lockSuffix makes the name of the lock file.
+const lockSuffix = ".lock"
+
 // bufferBytes is how much is gathered for one write.
 const bufferBytes = 256 << 10
 
@@ -39,7 +43,8 @@ const bufferBytes = 256 << 10
 type File struct {
 	cfg     Config
 	file    *os.File
-	regular bool // not a pipe, a device or standard output: it can be cut, rotated and synced
+	lock    *os.File // nil without Exact
+	regular bool     // not a pipe, a device or standard output: it can be cut, rotated and synced
 	buf     []byte
 	size    int64 // of the file, as this File knows it
 	written time.Time
@@ -54,50 +59,55 @@ type File struct {
 	next    map[Partition]int64
 }
 
-// Open opens or creates a file for appending. With Exact it cuts off what was never flushed.
+// ErrInUse says that another File has the same path with Exact: most likely the task that this one replaces, which is
+// about to end. Try again soon.
+var ErrInUse = errors.New("another task still writes to the file")
+
+// Open opens or creates a file for appending. With Exact it cuts off what was never flushed, and holds a lock for
+// as long as it is open, so that a task that was given up but still runs does not write between the lines of
+// its successor (I-5).
 func Open(cfg Config, now time.Time) (*File, error) {
 	f := &File{cfg: cfg, synced: now, next: make(map[Partition]int64), pending: make(map[Partition]int64)}
+	var err error
 	if cfg.Exact {
-		if err := f.recover(); err != nil {
+		if f.lock, err = lock(cfg.Path); err != nil {
 			return nil, err
 		}
 	}
-	if err := f.open(); err != nil {
+	err = f.open()
+	if err == nil && cfg.Exact {
+		if err = f.recover(); err == nil {
+			// From now on the sidecar is there before the first line: a line without it would be doubled by a crash.
+			err = f.note()
+		}
+	}
+	if err != nil {
+		_ = f.Close()
 		return nil, err
-	}
-	if cfg.Exact {
-		// From now on the sidecar is there before the first line: a line without it would be doubled by a crash.
-		if err := f.note(); err != nil {
-			f.file.Close()
-			return nil, err
-		}
 	}
 	return f, nil
 }
 
-// recover makes the file what the sidecar says.
+// recover makes the open file what the sidecar says.
 func (f *File) recover() error {
 	stored, err := readSidecar(f.cfg.Path + SidecarSuffix)
 	if err != nil || stored == nil {
 		return err
 	}
 	f.next = stored.next
-	info, err := os.Stat(f.cfg.Path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil // renamed by a rotation, or moved away
-	case err != nil:
-		return writeError(doingOpen, f.cfg.Path, err)
-	case info.Size() < stored.size:
+	case f.size == 0: // renamed by a rotation, or moved away
+	case f.size < stored.size:
 		return fmt.Errorf("%s has %d bytes, but %s%s says that %d were written: something else cut it. Restore the file, "+
 			"or move both files away and reset the connector's offsets to write everything again",
-			f.cfg.Path, info.Size(), f.cfg.Path, SidecarSuffix, stored.size)
-	case info.Size() > stored.size:
+			f.cfg.Path, f.size, f.cfg.Path, SidecarSuffix, stored.size)
+	case f.size > stored.size:
 		f.cfg.Log.Info("cut off what was written after the last flush; it comes again", "file", f.cfg.Path,
-			"bytes", info.Size()-stored.size)
-		if err := os.Truncate(f.cfg.Path, stored.size); err != nil {
+			"bytes", f.size-stored.size)
+		if err := f.file.Truncate(stored.size); err != nil {
 			return writeError("cut", f.cfg.Path, err)
 		}
+		f.size, f.begun = stored.size, stored.size
 	}
 	return nil
 }
@@ -115,6 +125,24 @@ func (f *File) open() error {
 	f.file, f.size, f.begun, f.written = file, info.Size(), info.Size(), info.ModTime()
 	f.regular = info.Mode().IsRegular()
 	return nil
+}
+
+// lock takes a path for one File alone. The lock lies on a file of its own, because rotations rename the output and
+// flushes replace the sidecar. The system gives it back when it is closed or the process dies.
+func lock(path string) (*os.File, error) {
+	file, err := os.OpenFile(path+lockSuffix, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, writeError(doingOpen, path, err)
+	}
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case err == nil, errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOSYS):
+		return file, nil // without locks in the file system the worker's own fencing has to do
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = ErrInUse
+	}
+	file.Close()
+	return nil, writeError(doingOpen, path, err)
 }
 
 // Standard is standard output or another open stream as a File. It only takes lines.
@@ -323,6 +351,7 @@ func (f *File) reopen() error {
 	f.size, f.begun, f.dirty = 0, 0, false
 	if f.cfg.Exact {
 		if _, err := os.Stat(f.cfg.Path); errors.Is(err, fs.ErrNotExist) {
+			// Before the new file exists: should the process die now, the missing file says that it was renamed.
 			if err := f.note(); err != nil {
 				return err
 			}
@@ -353,10 +382,14 @@ func (f *File) rotatedName(now time.Time) (string, error) {
 
 // Close closes the file. What was not flushed counts as not written, as after a crash.
 func (f *File) Close() error {
-	if f.file == nil {
-		return nil
+	var err error
+	if f.file != nil {
+		err = f.file.Close()
+		f.file = nil
 	}
-	err := f.file.Close()
-	f.file = nil
+	if f.lock != nil { // last: the successor may start now
+		_ = f.lock.Close()
+		f.lock = nil
+	}
 	return err
 }

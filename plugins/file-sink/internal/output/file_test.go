@@ -189,6 +189,18 @@ func TestCutFileAndBadSidecarAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "not a valid offsets file")
 }
 
+// I-5: a task that was given up but still runs does not write into the file of its successor.
+func TestExactlyOnceFilesHaveOneWriter(t *testing.T) {
+	cfg := config(t)
+	cfg.Exact = true
+	f := open(t, cfg)
+	put(t, f, noon, 1, "a")
+	_, err := Open(cfg, noon)
+	require.ErrorIs(t, err, ErrInUse)
+	require.NoError(t, f.Close())
+	require.NoError(t, open(t, cfg).Close())
+}
+
 func TestAlteredOffsetsAreFollowed(t *testing.T) {
 	cfg := config(t)
 	cfg.Exact = true
@@ -247,7 +259,7 @@ func TestExactlyOnceWhateverDies(t *testing.T) {
 					_, err := f.file.WriteString("ha")
 					require.NoError(t, err)
 				}
-				require.NoError(t, f.file.Close())
+				require.NoError(t, f.Close())
 				f = open(t, cfg)
 				if next, ok := f.Next(p0); ok {
 					record = next
@@ -261,7 +273,7 @@ func TestExactlyOnceWhateverDies(t *testing.T) {
 				name, err := f.rotatedName(now)
 				require.NoError(t, err)
 				require.NoError(t, os.Rename(cfg.Path, name)) // and then the process died
-				require.NoError(t, f.file.Close())
+				require.NoError(t, f.Close())
 				f = open(t, cfg)
 				record, _ = f.Next(p0)
 			}
