@@ -43,6 +43,8 @@ type Batch struct {
 	keySchema, valueSchema, offsetSchema       *data.Schema
 	keySchemaID, valueSchemaID, offsetSchemaID uint32
 
+	offsetIsLong bool // a struct of one INT64
+
 	scratch   []byte
 	appended  int
 	pollAfter time.Duration
@@ -89,6 +91,8 @@ func (b *Batch) Record(topic string, p *Partition) *Record {
 	if b.builder == nil || b.builder.Full() {
 		b.next()
 	}
+	b.seq++
+	b.appended++
 	if !b.topicSet || topic != b.topic {
 		b.topic, b.topicIndex, b.topicSet = topic, b.builder.TopicIndex(topic), true
 		if topic == "" {
@@ -99,8 +103,6 @@ func (b *Batch) Record(topic string, p *Partition) *Record {
 	if p != nil {
 		b.head.SourcePartition = p.id
 	}
-	b.seq++
-	b.appended++
 	b.stage = stageHead
 	return &b.rec
 }
@@ -309,15 +311,22 @@ func (b *Batch) finish() {
 	if b.stage == stageNone {
 		return
 	}
+	if b.stage != stageDone {
+		b.close()
+	}
+	b.stage = stageNone
+	if n := len(b.builder.Block) - b.begun; n > wire.MaxFrameBytes {
+		b.fail(fmt.Errorf("it takes %d bytes, the limit of one record is %d", n, wire.MaxFrameBytes))
+	}
+}
+
+// close ends the parts that the author left out.
+func (b *Batch) close() {
 	if b.open {
 		b.closeOpen()
 	}
 	if b.stage != stageDone && b.advance(stageOffset) {
 		b.closePart(0)
-	}
-	b.stage = stageNone
-	if n := len(b.builder.Block) - b.begun; n > wire.MaxFrameBytes {
-		b.fail(fmt.Errorf("it takes %d bytes, the limit of one record is %d", n, wire.MaxFrameBytes))
 	}
 }
 

@@ -87,20 +87,10 @@ func (r *Record) KeyStruct(s *data.Schema) *FieldWriter {
 }
 
 // ValueString writes a value under the schema STRING. The text should be UTF-8.
-func (r *Record) ValueString(text []byte) {
-	if b := r.b; b.advance(stageValue) {
-		b.builder.Block = data.AppendBytes(b.builder.Block, text)
-		b.closePart(b.valueID(data.StringSchema))
-	}
-}
+func (r *Record) ValueString(text []byte) { r.b.valueText(data.StringSchema, text) }
 
 // ValueBytes writes a value under the schema BYTES.
-func (r *Record) ValueBytes(raw []byte) {
-	if b := r.b; b.advance(stageValue) {
-		b.builder.Block = data.AppendBytes(b.builder.Block, raw)
-		b.closePart(b.valueID(data.BytesSchema))
-	}
-}
+func (r *Record) ValueBytes(raw []byte) { r.b.valueText(data.BytesSchema, raw) }
 
 // Value writes a Go value of the data model under a schema (nil: schemaless).
 func (r *Record) Value(s *data.Schema, v any) {
@@ -150,6 +140,27 @@ func (r *Record) Offset(s *data.Schema) *FieldWriter {
 	return r.b.openStruct(s, r.b.offsetID(s))
 }
 
+// OffsetLong writes a source offset of one INT64 field: Offset(s).Int64(v) in one step.
+func (r *Record) OffsetLong(s *data.Schema, v int64) {
+	b := r.b
+	if b.stage != stageHeaders || s != b.offsetSchema || !b.offsetIsLong {
+		r.Offset(s).Int64(v)
+		b.offsetIsLong = isOneLong(s)
+		return
+	}
+	w := b.builder
+	w.EndHeaders()
+	w.Block = data.AppendLong(w.Block, v)
+	w.EndOffset(b.offsetSchemaID)
+	b.stage = stageDone
+}
+
+// isOneLong recognises the schema of an offset that OffsetLong need not look at again.
+func isOneLong(s *data.Schema) bool {
+	return s != nil && s.Type() == data.StructType && !s.Optional() && len(s.Fields()) == 1 &&
+		s.Fields()[0].Schema.Type() == data.Int64 && !s.Fields()[0].Schema.Optional()
+}
+
 // OffsetMap writes the source offset as a map; it is slower than Offset.
 func (r *Record) OffsetMap(o Offset) {
 	b := r.b
@@ -162,6 +173,22 @@ func (r *Record) OffsetMap(o Offset) {
 	}
 	b.builder.Block = raw
 	b.closePart(0)
+}
+
+// valueText writes a value that is a text or bytes. The usual case, a record without a key,
+// goes straight through.
+func (b *Batch) valueText(s *data.Schema, text []byte) {
+	w := b.builder
+	if b.stage == stageHead {
+		w.Begin(b.head)
+		b.begun = len(w.Block)
+		w.EndKey(0)
+	} else if !b.advance(stageValue) {
+		return
+	}
+	w.Block = data.AppendBytes(w.Block, text)
+	w.EndValue(b.valueID(s))
+	b.stage = stageHeaders
 }
 
 // value appends a Go value to the block.
@@ -192,7 +219,7 @@ func (b *Batch) valueID(s *data.Schema) uint32 {
 
 func (b *Batch) offsetID(s *data.Schema) uint32 {
 	if s != b.offsetSchema {
-		b.offsetSchema, b.offsetSchemaID = s, b.schemaID(s)
+		b.offsetSchema, b.offsetSchemaID, b.offsetIsLong = s, b.schemaID(s), false
 	}
 	return b.offsetSchemaID
 }

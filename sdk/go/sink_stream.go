@@ -457,7 +457,9 @@ func (r *sinkRun) awaitRetry(ctx context.Context, wait time.Duration, batch *Sin
 			if err := r.handle(ctx, revoke); err != nil {
 				return false, err
 			}
-			batch.drop(revoke.GetRevoke().GetPartitions())
+			if batch.drop(revoke.GetRevoke().GetPartitions()); batch.count == 0 {
+				return false, nil
+			}
 			continue
 		}
 		select {
