@@ -100,6 +100,7 @@ type sinkRun struct {
 	converter sinkConverter
 	builders  []*wire.SinkBatchBuilder
 	inFlight  int64
+	blocked   bool // the next record does not fit into what is left of the credit
 	lastSeq   uint64
 	accepted  uint64
 	segments  segments
@@ -153,6 +154,7 @@ func (r *sinkRun) run() {
 		r.drainEvents()
 		r.obey()
 		r.tick(time.Now())
+		r.publish()
 		if r.cause != nil || r.stopping {
 			return
 		}
@@ -173,7 +175,9 @@ func (r *sinkRun) run() {
 func (r *sinkRun) ready() bool { return r.stream != nil && r.started && r.assigned && !r.over }
 
 // hasCredit: I-4, one frame may pass the credit when nothing else is under way.
-func (r *sinkRun) hasCredit() bool { return r.inFlight == 0 || r.inFlight < r.cfg.CreditBytes }
+func (r *sinkRun) hasCredit() bool {
+	return r.inFlight == 0 || r.inFlight < r.cfg.CreditBytes && !r.blocked
+}
 
 // idle waits for an event or the timer while there is no consumer.
 func (r *sinkRun) idle() {
@@ -206,10 +210,7 @@ func (r *sinkRun) poll(maxRecords int) {
 
 // pump converts what was fetched and sends one frame of it.
 func (r *sinkRun) pump() {
-	budget := int64(wire.TargetBlockBytes)
-	if r.inFlight > 0 {
-		budget = min(budget, r.cfg.CreditBytes-r.inFlight)
-	}
+	budget := min(int64(wire.TargetBlockBytes), r.cfg.CreditBytes-r.inFlight)
 	runs := r.fetch.Runs()
 	used, records := int64(0), 0
 	frame := r.builders[:0]
@@ -224,7 +225,8 @@ func (r *sinkRun) pump() {
 		b := r.builder(len(frame))
 		b.Start(pos.id, timestampType(run.TimestampType(r.fetchNext)))
 		from := r.fetchNext
-		next, ok := r.converter.run(b, run, from, budget-used, r.cfg.MaxPutRecords-records)
+		alone := r.inFlight == 0 && len(frame) == 0 // then one record may pass the credit
+		next, ok := r.converter.run(b, run, from, budget-used, r.cfg.MaxPutRecords-records, alone)
 		r.fetchNext = next
 		if next > from {
 			pos.consumed = run.Offset(next-1) + 1
@@ -248,7 +250,9 @@ func (r *sinkRun) pump() {
 	}
 	if len(frame) > 0 {
 		r.send(frame, first)
+		return
 	}
+	r.blocked = r.fetch != nil // the next record waits for more credit
 }
 
 // builder gives the i-th builder of a frame, empty.

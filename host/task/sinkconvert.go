@@ -55,14 +55,14 @@ func (c *sinkConverter) reset(w *wire.SchemaWriter) {
 const frameLimit = wire.MaxFrameBytes / 2
 
 // run adds records from index i on, until the budget of bytes or of records is
-// used. It returns the index of the first record that is left, and false when a
+// used; alone lets the first record pass the budget. It returns the index of the first record that is left, and false when a
 // record ended the run.
-func (c *sinkConverter) run(b *wire.SinkBatchBuilder, run *kafka.Run, i int, budgetBytes int64, budgetRecords int) (next int, ok bool) {
+func (c *sinkConverter) run(b *wire.SinkBatchBuilder, run *kafka.Run, i int, budgetBytes int64, budgetRecords int, alone bool) (next int, ok bool) {
 	n := run.Len()
 	c.offsets = nil
 	for ; i < n && b.Len() < budgetRecords; i++ {
 		key, value := run.Key(i), run.Value(i)
-		if b.Len() > 0 && b.Cost()+int64(len(key)+len(value))+wire.RecordOverheadBytes > budgetBytes {
+		if (b.Len() > 0 || !alone) && b.Cost()+int64(len(key)+len(value))+wire.RecordOverheadBytes > budgetBytes {
 			break
 		}
 		// The parts are appended first and booked after, so that a record that fails leaves no trace.

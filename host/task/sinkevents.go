@@ -105,7 +105,7 @@ func (r *sinkRun) takeStream(o openedSink) {
 	r.workers.Go(func() { r.read(o.stream) })
 	r.converter.reset(o.stream.Schemas())
 	r.inFlight, r.lastSeq, r.accepted, r.segments = 0, 0, 0, nil
-	r.flushToken = 0
+	r.flushToken, r.blocked = 0, false
 }
 
 func (r *sinkRun) handle(e sinkEvent) {
@@ -133,6 +133,7 @@ func (r *sinkRun) handle(e sinkEvent) {
 		r.snap.Bytes += uint64(max(event.Bytes, 0))
 		r.accepted = event.Through
 		r.inFlight -= event.Bytes
+		r.blocked = false
 		r.publish()
 	case plugin.Flushed:
 		r.flushedAs(event)
