@@ -139,6 +139,25 @@ func (g *cgroup) kill() {
 	}
 }
 
+// outOfMemory reports whether the kernel killed a process for reaching memory.max. Ask before remove.
+func (g *cgroup) outOfMemory() bool {
+	if g == nil {
+		return false
+	}
+	events, err := os.ReadFile(filepath.Join(g.dir, "memory.events"))
+	return err == nil && oomKills(string(events)) > 0
+}
+
+func oomKills(events string) int {
+	for line := range strings.Lines(events) {
+		if count, found := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); found {
+			kills, _ := strconv.Atoi(count)
+			return kills
+		}
+	}
+	return 0
+}
+
 func (g *cgroup) remove() {
 	if g != nil {
 		guard.RemoveCgroup(g.dir)

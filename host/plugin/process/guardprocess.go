@@ -126,8 +126,6 @@ func (g *guardProcess) forget(pgid int) {
 	g.send(guard.Forget(pgid))
 }
 
-// pid of the running guard is not kept: nobody needs it but tests, which look for guard.Arg0.
-
 // close ends the guard by end of file. Nothing is left to kill then, so it only removes the folder and ends.
 func (g *guardProcess) close() {
 	g.mu.Lock()

@@ -192,6 +192,13 @@ func (p *Process) wait() {
 	p.readers.Wait()
 	p.stdout.Close()
 	p.stderr.Close()
+	if p.cgroup.outOfMemory() {
+		p.mu.Lock()
+		if p.plan == nil {
+			p.plan = &Exit{Cause: CauseMemoryLimit, Detail: fmt.Sprintf("it reached its memory limit of %d MiB", p.command.Limits.memoryBytes()>>20)}
+		}
+		p.mu.Unlock()
+	}
 	p.cgroup.remove()
 	if p.folder != "" {
 		_ = os.RemoveAll(p.folder)
