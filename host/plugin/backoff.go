@@ -20,7 +20,7 @@ type Backoff struct {
 	StableAfter time.Duration
 }
 
-// DefaultBackoff: at once, then about 0.25 s, 0.5 s, 1 s … 60 s.
+// DefaultBackoff restarts at once, then about 0.25 s, 0.5 s, 1 s … 60 s.
 var DefaultBackoff = Backoff{
 	First: 250 * time.Millisecond, Max: time.Minute, Factor: 2, Jitter: 0.2, StableAfter: 5 * time.Second,
 }

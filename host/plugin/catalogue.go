@@ -251,9 +251,7 @@ func (c *Catalogue) run(next time.Duration) {
 			return
 		case event := <-events:
 			if event.Op != fsnotify.Chmod || !notPlugins.MatchString(event.Name) {
-				timer.Reset(scanPause) // one scan for a burst of events
-				next = scanPause
-				c.sleepThrough(events, scanPause)
+				c.sleepThrough(events, scanPause) // one scan for a burst of events
 				timer.Reset(c.scan())
 			}
 		case err := <-failures:

@@ -175,7 +175,7 @@ func TestADroppedPluginIsUsableWithinTwoSecondsAlsoWhenCopiedSlowly(t *testing.T
 	for range 10 {
 		_, err = io.CopyN(target, source, info.Size()/10)
 		require.NoError(t, err)
-		time.Sleep(100 * time.Millisecond) // the copy is slow, that is the case under test
+		<-time.After(100 * time.Millisecond) // the copy is slow, that is the case under test
 	}
 	_, err = io.Copy(target, source)
 	require.NoError(t, err)

@@ -102,12 +102,6 @@ func open[Q any, R any](
 // started ends the start deadline.
 func (c *conversation[Q, R]) started() { c.startTimer.Stop() }
 
-// limit cancels the stream unless the returned function is called in time.
-func (c *conversation[Q, R]) limit(timeout time.Duration, what string) func() bool {
-	timer := time.AfterFunc(timeout, func() { c.cancel(&TimeoutError{What: what + " within " + timeout.String()}) })
-	return timer.Stop
-}
-
 // send writes a frame. It blocks while the plugin does not read, at most Timeouts.Send; after that the stream is over. A
 // frame for a stream that the plugin has ended is dropped without an error: why it ended is what recv returns.
 func (c *conversation[Q, R]) send(m *Q) error {

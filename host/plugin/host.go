@@ -134,7 +134,7 @@ func (h *Host) Acquire(ctx context.Context, launch Launch) (*Instance, error) {
 		if !ok {
 			entry = &sharedInstance{ready: make(chan struct{})}
 			h.shared[key] = entry
-			go h.start(entry, key, launch)
+			go h.start(entry, key, launch) //nolint:contextcheck // the process outlives the caller that came first
 		}
 		entry.users++
 		h.mu.Unlock()
@@ -142,16 +142,16 @@ func (h *Host) Acquire(ctx context.Context, launch Launch) (*Instance, error) {
 		select {
 		case <-entry.ready:
 		case <-ctx.Done():
-			h.release(key, entry)
+			h.release(key, entry) //nolint:contextcheck // giving a process back must not depend on the caller's context
 			return nil, context.Cause(ctx)
 		}
 		if entry.err != nil {
-			h.release(key, entry)
+			h.release(key, entry) //nolint:contextcheck // giving a process back must not depend on the caller's context
 			return nil, entry.err
 		}
 		select {
 		case <-entry.instance.ctx.Done(): // dead: forget it and try again
-			h.release(key, entry)
+			h.release(key, entry) //nolint:contextcheck // giving a process back must not depend on the caller's context
 			h.forget(key, entry)
 			if err := ctx.Err(); err != nil {
 				return nil, err

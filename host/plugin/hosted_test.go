@@ -52,7 +52,7 @@ func TestNoPluginProcessIsLeftOneSecondAfterTheHostWasKilled(t *testing.T) {
 		for _, cgroups := range []string{"", "no-cgroups"} {
 			t.Run("start="+start+" "+cgroups, func(t *testing.T) {
 				tag := fmt.Sprintf("kill-%d-%s%s", os.Getpid(), start, cgroups)
-				host := exec.Command(os.Args[0])
+				host := exec.CommandContext(t.Context(), os.Args[0])
 				host.Env = append(os.Environ(), "PLUGIN_TEST_HOST="+hostileBinary, "PLUGIN_TEST_START="+start,
 					"PLUGIN_TEST_TAG="+tag, "PLUGIN_TEST_NO_CGROUPS="+cgroups)
 				output, err := host.StdoutPipe()

@@ -127,7 +127,7 @@ func dial(running *process.Process) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(insecure.NewCredentials()), // a socket in a private folder, see process.launch
 		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithIdleTimeout(0),
 		grpc.WithInitialWindowSize(streamWindowBytes), grpc.WithInitialConnWindowSize(connectionWindowBytes),
-		grpc.WithReadBufferSize(socketBufferBytes), grpc.WithWriteBufferSize(socketBufferBytes), grpc.WithSharedWriteBuffer(true),
+		grpc.WithReadBufferSize(socketBufferBytes), grpc.WithWriteBufferSize(socketBufferBytes),
 		grpc.WithMaxHeaderListSize(maxHeaderListBytes),
 		grpc.WithDefaultCallOptions(
 			grpc.ForceCodecV2(wire.Codec{}),
@@ -171,9 +171,9 @@ func (i *Instance) Close(ctx context.Context) process.Exit {
 	if code := status.Code(err); code == codes.Unimplemented || code == codes.DeadlineExceeded {
 		grace = 0
 	}
-	i.process.Stop(ctx, grace, i.timeouts.Term)
+	exit := i.process.Stop(ctx, grace, i.timeouts.Term)
 	<-i.done
-	return i.process.Exit()
+	return exit
 }
 
 // awaitDeath waits a moment for the process's end and returns it as an error, nil when the process lives.

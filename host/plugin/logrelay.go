@@ -44,7 +44,7 @@ func (r *logRelay) relay(m *pluginv1.Logs, mask func(string) string) {
 		r.write(line, mask)
 	}
 	if r.dropped > 0 && now.Sub(r.lastNote) >= time.Second {
-		r.logger.Warn("the plugin logs too much, lines were dropped", "droppedLines", r.dropped)
+		r.logger.Warn("the plugin logs too much, lines were dropped", "dropped_lines", r.dropped)
 		r.dropped, r.lastNote = 0, now
 	}
 }

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	hostileBinary = filepath.Join(folder, "hostile")
-	build := exec.Command("go", "build", "-o", hostileBinary, "./testdata/hostile")
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", hostileBinary, "./testdata/hostile")
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build testdata/hostile: %v\n%s", err, output)
 		os.Exit(1)

@@ -244,9 +244,9 @@ func (s *SinkStream) committable(list []*pluginv1.PartitionPosition) []Partition
 		next, known := s.partitions[p.GetPartition()]
 		switch {
 		case !known:
-			s.logger.Debug("ignoring an offset of a partition that the task does not have", "partitionID", p.GetPartition())
+			s.logger.Debug("ignoring an offset of a partition that the task does not have", "partition_id", p.GetPartition())
 		case p.GetOffset() > next || p.GetOffset() < 0:
-			s.logger.Warn("ignoring an offset beyond what the task was sent", "partitionID", p.GetPartition(), "offset", p.GetOffset(), "sent", next)
+			s.logger.Warn("ignoring an offset beyond what the task was sent", "partition_id", p.GetPartition(), "offset", p.GetOffset(), "sent", next)
 		default:
 			positions = append(positions, PartitionPosition{ID: p.GetPartition(), Offset: p.GetOffset()})
 		}

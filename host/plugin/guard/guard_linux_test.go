@@ -15,12 +15,12 @@ func TestTheGuardKillsAndCleansAtEndOfFile(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(folder, "sockets"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	grouped := exec.Command("/bin/sleep", "4243")
+	grouped := exec.CommandContext(t.Context(), "/bin/sleep", "4243")
 	grouped.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	marked := exec.Command("/bin/sleep", "4243")
+	marked := exec.CommandContext(t.Context(), "/bin/sleep", "4243")
 	marked.Env = []string{MarkerKey + "=test-host.7"}
 	marked.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	spared := exec.Command("/bin/sleep", "4243")
+	spared := exec.CommandContext(t.Context(), "/bin/sleep", "4243")
 	spared.Env = []string{MarkerKey + "=test-host2.7"}
 	for _, cmd := range []*exec.Cmd{grouped, marked, spared} {
 		if err := cmd.Start(); err != nil {
@@ -46,7 +46,7 @@ func TestTheGuardKillsAndCleansAtEndOfFile(t *testing.T) {
 }
 
 func TestAForgottenGroupIsSpared(t *testing.T) {
-	cmd := exec.Command("/bin/sleep", "4243")
+	cmd := exec.CommandContext(t.Context(), "/bin/sleep", "4243")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -60,5 +60,5 @@ func TestAForgottenGroupIsSpared(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	_ = cmd.Process.Kill()
-	<-ended
+	_ = <-ended
 }

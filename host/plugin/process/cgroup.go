@@ -23,7 +23,7 @@ func newCgroupParent(hostID string) *cgroupParent {
 		return nil
 	}
 	dir := filepath.Join(own, "tailrace-"+hostID)
-	if os.Mkdir(dir, 0o755) != nil {
+	if os.Mkdir(dir, 0o750) != nil {
 		return nil
 	}
 	parent := &cgroupParent{dir: dir}
@@ -84,7 +84,7 @@ func (c *cgroupParent) child(marker string, limits Limits) *cgroup {
 		return nil
 	}
 	dir := filepath.Join(c.dir, "plugin-"+marker[strings.LastIndexByte(marker, '.')+1:])
-	if os.Mkdir(dir, 0o755) != nil {
+	if os.Mkdir(dir, 0o750) != nil {
 		return nil
 	}
 	folder, err := os.Open(dir)

@@ -198,7 +198,7 @@ func (s *seam) Start(context.Context) error {
 		return err
 	}
 	// The kill closes the plugin's stdout, which ends go-plugin's wait.
-	*s.launched = context.AfterFunc(s.ctx, func() {
+	*s.launched = context.AfterFunc(s.ctx, func() { //nolint:contextcheck // go-plugin's own context ends with the start
 		s.process.killBecause(CauseHandshake, "it did not complete the handshake in time")
 	})
 	return nil

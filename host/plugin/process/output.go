@@ -233,7 +233,7 @@ func (o *outputReader) noteDropped(now time.Time, last bool) {
 		return
 	}
 	o.lastNote = now
-	o.logger.Warn("the plugin prints too much, lines were dropped", "stream", o.stream, "droppedLines", o.dropped)
+	o.logger.Warn("the plugin prints too much, lines were dropped", "stream", o.stream, "dropped_lines", o.dropped)
 	o.dropped = 0
 }
 

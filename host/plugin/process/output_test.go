@@ -85,7 +85,7 @@ func TestAFloodOfLinesIsDroppedAndCounted(t *testing.T) {
 	reader := newOutputReader(slog.New(slog.NewTextHandler(&log, nil)), func(s string) string { return s }, &last, "stderr")
 	reader.run(strings.NewReader(strings.Repeat("line\n", 100_000)), make(chan struct{}))
 	require.Less(t, strings.Count(log.String(), "msg=line"), 2*burstLines)
-	require.Contains(t, log.String(), "droppedLines=")
+	require.Contains(t, log.String(), "dropped_lines=")
 	require.Len(t, last.snapshot(), tailLines)
 }
 
