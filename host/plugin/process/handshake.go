@@ -235,12 +235,12 @@ func (s *seam) Kill(context.Context) error {
 	return nil
 }
 
-// PluginToHost accepts sockets in the process's private folder only. A plugin must not make the host dial anywhere else.
+// PluginToHost accepts sockets below the process's private folder only (a library may make a folder of its own there). A plugin must not make the host dial anywhere else.
 func (s *seam) PluginToHost(network, address string) (string, string, error) {
 	if network != "unix" {
 		return "", "", fmt.Errorf("it listens on %s %s, and a plugin must listen on a unix socket in PLUGIN_UNIX_SOCKET_DIR", network, address)
 	}
-	if filepath.Dir(filepath.Clean(address)) != s.socketFolder {
+	if !strings.HasPrefix(filepath.Clean(address), s.socketFolder+string(filepath.Separator)) {
 		return "", "", fmt.Errorf("it listens on %s, which is not in PLUGIN_UNIX_SOCKET_DIR (%s)", address, s.socketFolder)
 	}
 	return network, address, nil
