@@ -88,7 +88,7 @@ func open[Q any, R any](
 	c.sendTimer.Stop()
 	// The connection is lazy: this waits for it, at most until the start timer cancels. ctx covers the opening alone.
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	stream, err := start(streamCtx)
+	stream, err := start(streamCtx) //nolint:contextcheck // the stream outlives the opening
 	if !stop() || err != nil {
 		err = c.explain(err)
 		c.close()

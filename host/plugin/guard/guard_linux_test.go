@@ -60,5 +60,7 @@ func TestAForgottenGroupIsSpared(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	_ = cmd.Process.Kill()
-	_ = <-ended
+	if err := <-ended; err == nil {
+		t.Error("the sleep ended by itself")
+	}
 }
