@@ -170,7 +170,7 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 			return stream, nil
 		},
 		Converters: converters, Producer: producer, Offsets: r.w.cfg.Offsets,
-		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.logger,
+		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.w.cfg.Logger,
 	}
 	closeAdmin := func() {}
 	if topics := s.connector.Source.TopicCreation; topics != nil && r.w.cfg.Settings.TopicCreationEnable {
@@ -216,7 +216,7 @@ func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings)
 			}
 			return consumer, nil
 		},
-		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.logger,
+		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.w.cfg.Logger,
 	}
 	return &closing{conversation: task.NewSink(cfg), close: reopen.release}
 }
