@@ -215,6 +215,9 @@ func (r *runner) acquire(ctx context.Context) (*share, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := supported(c); err != nil {
+		return nil, err
+	}
 	masker := c.Masker(r.w.cfg.Settings)
 	addPasswords(masker, resolved.Connector.ConfigKeys, c.Resolution.Props)
 	isolation, err := plugin.ParseIsolation(string(c.Process.Isolation))
