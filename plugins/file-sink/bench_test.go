@@ -27,7 +27,7 @@ import (
 func BenchmarkPluginProcess(b *testing.B) {
 	dir := b.TempDir()
 	program := filepath.Join(dir, "file-sink")
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+	out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, ".").CombinedOutput()
 	require.NoError(b, err, string(out))
 	const count = 2_000_000
 	for name, cfg := range map[string]connect.Config{
@@ -50,10 +50,10 @@ func BenchmarkPluginProcess(b *testing.B) {
 }
 
 func writeAll(b *testing.B, program string, cfg connect.Config, count int) (cpu, wall time.Duration) {
-	dir, err := os.MkdirTemp("", "tr")
+	dir, err := os.MkdirTemp("", "tr") //nolint:usetesting // b.TempDir is too long for a socket's path
 	require.NoError(b, err)
 	defer os.RemoveAll(dir)
-	cmd := exec.Command(program)
+	cmd := exec.CommandContext(b.Context(), program)
 	cmd.Env = []string{"PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_UNIX_SOCKET_DIR=" + dir, wire.MagicCookieKey + "=" + wire.MagicCookieValue}
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()

@@ -82,7 +82,7 @@ func TestAForbiddenFolderIsAMistake(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(program, raw, 0o755))
 		t.Cleanup(func() { os.Remove(program) })
-		cmd := exec.Command(program, "-test.run", "^TestAForbiddenFolderIsAMistake$")
+		cmd := exec.CommandContext(t.Context(), program, "-test.run", "^TestAForbiddenFolderIsAMistake$")
 		cmd.Dir, cmd.Env = "/", []string{"TEST_FORBIDDEN_FOLDER=" + dir}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		out, err := cmd.CombinedOutput()

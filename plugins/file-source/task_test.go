@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,7 +21,31 @@ import (
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_COPY_STANDARD_INPUT") != "" {
+		in, err := openStandardInput()
+		if err == nil {
+			_, err = io.Copy(os.Stdout, in)
+		}
+		if err != nil {
+			panic(err)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestStandardInputIsThatOfTheParent(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	// The shell stands for the worker: its input is a pipe, that of its child /dev/null.
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `"$0" </dev/null; true`, self)
+	cmd.Env = append(os.Environ(), "TEST_COPY_STANDARD_INPUT=1")
+	cmd.Stdin = strings.NewReader("a\nb\n")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	require.Equal(t, "a\nb\n", string(out))
+}
 
 func write(t testing.TB, path, text string) {
 	t.Helper()

@@ -30,8 +30,10 @@ const doingOpen = "open"
 
 func writeError(doing, path string, err error) error {
 	retry := false
-	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.ESTALE, syscall.EAGAIN,
-		syscall.EINTR, syscall.EMFILE, syscall.ENFILE} {
+	for _, cause := range []error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.ESTALE, syscall.EAGAIN,
+		syscall.EINTR, syscall.EMFILE, syscall.ENFILE,
+	} {
 		retry = retry || errors.Is(err, cause)
 	}
 	return &WriteError{Doing: doing, Path: path, Err: err, Retry: retry}

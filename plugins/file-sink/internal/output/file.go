@@ -113,6 +113,7 @@ func (f *File) recover() error {
 }
 
 func (f *File) open() error {
+	//nolint:gosec // readers are other users' programs; the umask decides, as with Kafka's sink
 	file, err := os.OpenFile(f.cfg.Path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return writeError(doingOpen, f.cfg.Path, err)
@@ -130,7 +131,7 @@ func (f *File) open() error {
 // lock takes a path for one File alone. The lock lies on a file of its own, because rotations rename the output and
 // flushes replace the sidecar. The system gives it back when it is closed or the process dies.
 func lock(path string) (*os.File, error) {
-	file, err := os.OpenFile(path+lockSuffix, os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(path+lockSuffix, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, writeError(doingOpen, path, err)
 	}

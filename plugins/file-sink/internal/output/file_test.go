@@ -3,7 +3,6 @@ package output
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,7 +16,7 @@ import (
 )
 
 var (
-	quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+	quiet = slog.New(slog.DiscardHandler)
 	noon  = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	p0    = Partition{"t", 0}
 )

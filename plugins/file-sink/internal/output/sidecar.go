@@ -90,7 +90,7 @@ func (s *sidecar) write(path string, sync bool) error {
 
 func replaceFile(path string, content []byte, sync bool) error {
 	temporary := path + ".tmp"
-	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

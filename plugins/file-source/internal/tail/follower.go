@@ -37,11 +37,11 @@ const shrinkAfter = 5 * time.Second
 type Status uint8
 
 const (
-	// Ready: there is a chunk.
+	// Ready means that there is a chunk.
 	Ready Status = iota
-	// Idle: everything written so far has been read.
+	// Idle means that everything written so far has been read.
 	Idle
-	// Missing: there is no file under the path yet, or any more.
+	// Missing means that there is no file under the path yet, or any more.
 	Missing
 )
 

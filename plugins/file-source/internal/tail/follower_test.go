@@ -41,7 +41,7 @@ func newScript(t *testing.T) *script {
 	s := &script{t: t, dir: t.TempDir(), now: time.Unix(1e9, 0)}
 	s.cfg = Config{
 		Path: s.path("app.log"), Format: plain, RotateWait: time.Second, BlockBytes: 4096,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 	}
 	s.restart(Offset{})
 	t.Cleanup(func() { s.f.Close() })
@@ -374,7 +374,7 @@ func TestAnyContentWrittenAnyhowWithCrashesAnywhere(t *testing.T) {
 		s.cfg = Config{
 			Path: s.path("app.log"), Format: plain, RotateWait: time.Second,
 			BlockBytes: rapid.SampledFrom([]int{16, 64, 4096}).Draw(rt, "block"),
-			Log:        slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Log:        slog.New(slog.DiscardHandler),
 		}
 		s.restart(Offset{})
 		defer func() { s.f.Close() }()

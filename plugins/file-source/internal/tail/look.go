@@ -40,7 +40,7 @@ func rotatedPaths(path, pattern string) ([]string, error) {
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return nil, nil // a folder may be passable but not readable; then there is nothing to know
+		return nil, nil //nolint:nilerr // a folder may be passable but not readable; then there is nothing to know
 	}
 	var paths []string
 	for _, e := range entries {
