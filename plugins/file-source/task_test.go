@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 func TestStandardInputIsThatOfTheParent(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
-	// The shell stands for the worker: its input is a pipe, that of its child /dev/null.
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", `"$0" </dev/null; true`, self)
+	// The shell stands for the worker: its input is a pipe, that of its child in the background is /dev/null.
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `"$0" & wait`, self)
 	cmd.Env = append(os.Environ(), "TEST_COPY_STANDARD_INPUT=1")
 	cmd.Stdin = strings.NewReader("a\nb\n")
 	out, err := cmd.Output()
