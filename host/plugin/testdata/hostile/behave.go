@@ -58,11 +58,11 @@ func (s script) act(call string) error {
 	return nil
 }
 
-// flood writes 32 MiB to both outputs, most of it without a line end.
+// flood writes about 2 MiB to each output, most of it without a line end.
 func flood() {
 	block := []byte(strings.Repeat("flood ", 10_000))
 	lines := []byte(strings.Repeat("flood\n", 10_000))
-	for range 128 {
+	for range 16 {
 		_, _ = os.Stdout.Write(block)
 		_, _ = os.Stderr.Write(block)
 		_, _ = os.Stdout.Write(lines)
