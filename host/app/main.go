@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/tailrace/tailrace/host/cli"
+)
+
+// gcPercent keeps the heap small: the worker's data are short-lived batches, and
+// at this value a loaded worker spends about a twentieth of its time in the collector. GOGC overrides it.
+const gcPercent = 50
+
+// Main runs the command line and returns the exit status.
+func Main(version string) int {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals) // the second one ends the process at once
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	a := &app{version: version}
+	return cli.Run(ctx, cli.Commands{Version: version, Standalone: a.standalone, Dev: a.dev, Plugins: a.plugins}, os.Args[1:])
+}
+
+// app is what all commands share.
+type app struct {
+	version string
+}

@@ -1,0 +1,241 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/tailrace/tailrace/host/cli"
+	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/host/herder"
+	"github.com/tailrace/tailrace/host/kafka"
+	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/rest"
+	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/worker"
+)
+
+const (
+	// brokerTimeout is how long a worker waits for its broker when it starts.
+	brokerTimeout = 30 * time.Second
+	// restStopTimeout is what requests that are under way get at the end.
+	restStopTimeout = 5 * time.Second
+	// stopGrace is added to the tasks' own deadline at the end.
+	stopGrace = 15 * time.Second
+)
+
+// parts are what a worker consists of, in the order in which they were started.
+// close undoes them from the last to the first.
+type parts struct {
+	settings *config.Worker
+	version  string
+	logger   *slog.Logger
+
+	listeners []net.Listener
+	herder    *herder.Standalone
+	undo      []func(context.Context) error
+}
+
+func (p *parts) onClose(f func(context.Context) error) { p.undo = append(p.undo, f) }
+
+// close ends everything, at most until ctx ends.
+func (p *parts) close(ctx context.Context) error {
+	var errs []error
+	for i := len(p.undo) - 1; i >= 0; i-- {
+		errs = append(errs, p.undo[i](ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// run starts a worker, says that it is ready, waits until ctx ends, and stops it.
+func (a *app) run(ctx context.Context, settings *config.Worker, connectors []config.ConnectorFile, logger *slog.Logger, ready func(cli.Ready)) (err error) {
+	p := &parts{settings: settings, version: a.version, logger: logger}
+	defer func() {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.TaskShutdownTimeout+stopGrace)
+		defer cancel()
+		if stopErr := p.close(stopCtx); stopErr != nil {
+			logger.Error("the worker did not stop cleanly", "error", stopErr)
+		}
+	}()
+	if err := p.start(ctx); err != nil {
+		return err
+	}
+	for _, c := range connectors {
+		if err := p.herder.Load(ctx, c); err != nil {
+			return err
+		}
+	}
+	info := cli.Ready{}
+	for i, l := range p.listeners {
+		info.URLs = append(info.URLs, settings.REST.Listeners[i].Scheme+"://"+l.Addr().String())
+	}
+	logger.Info("ready", "rest", strings.Join(info.URLs, ","), "version", a.version, "pid", os.Getpid())
+	if ready != nil {
+		ready(info)
+	}
+	<-ctx.Done()
+	logger.Info("stopping: tasks drain; once more ends the process at once")
+	return nil
+}
+
+// start brings the parts up in order.
+func (p *parts) start(ctx context.Context) error {
+	if err := checkConverters(p.settings); err != nil {
+		return err
+	}
+	offsets, err := store.OpenFileOffsetStore(p.settings.OffsetStorageFile)
+	if err != nil {
+		return fmt.Errorf("offset.storage.file.filename: %w", err)
+	}
+	p.onClose(func(context.Context) error { return offsets.Close() })
+	if err := p.listen(ctx); err != nil {
+		return err
+	}
+	host, catalogue, err := openPlugins(p.settings.PluginPath, p.version, p.logger)
+	if err != nil {
+		return err
+	}
+	p.onClose(func(context.Context) error { catalogue.Close(); return host.Close() })
+	clusterID, err := p.findBroker(ctx)
+	if err != nil {
+		return err
+	}
+	p.herder = herder.NewStandalone(herder.StandaloneConfig{
+		Settings: p.settings, Plugins: catalogue, Processes: host,
+		Worker: func(l worker.Listener) herder.Worker {
+			return worker.New(worker.Config{
+				Settings: p.settings, Plugins: catalogue, Processes: host, Offsets: offsets, Listener: l, Logger: p.logger,
+			})
+		},
+		Configs: store.NewMemoryConfigStore(), Statuses: store.NewMemoryStatusStore(), Offsets: offsets,
+		WorkerID: p.workerID(), Logger: p.logger,
+		About: herder.About{Version: herder.CompatibleVersion, Commit: p.version, KafkaClusterID: clusterID},
+	})
+	p.onClose(p.herder.Close)
+	server := rest.Serve(rest.Handler(p.herder), p.version, p.logger, p.listeners...)
+	p.onClose(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, restStopTimeout)
+		defer cancel()
+		if err := server.Close(ctx); err != nil {
+			p.logger.Warn("requests were cut off", "error", err)
+		}
+		return nil
+	})
+	return nil
+}
+
+// checkConverters finds out at the start what would otherwise fail every task.
+func checkConverters(w *config.Worker) error {
+	for _, c := range []config.Converter{w.KeyConverter, w.ValueConverter} {
+		if _, err := convert.New(c.Class, c.Config, c.Role == config.KeyRole); err != nil {
+			return fmt.Errorf("%s.converter: %w; use one of: %s", c.Role, err, strings.Join(convert.Names(), ", "))
+		}
+	}
+	if _, err := convert.NewHeader(w.HeaderConverter.Class, w.HeaderConverter.Config); err != nil {
+		return fmt.Errorf("header.converter: %w", err)
+	}
+	return nil
+}
+
+// listen takes the addresses of the REST API.
+func (p *parts) listen(ctx context.Context) error {
+	for _, l := range p.settings.REST.Listeners {
+		if l.Scheme != "http" {
+			return fmt.Errorf("listeners: %s: only http is served so far; use an http address behind a proxy that ends TLS", l)
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address())
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			return fmt.Errorf("listeners: %s: the port is in use; stop the other program or choose another port", l)
+		case errors.Is(err, syscall.EACCES):
+			return fmt.Errorf("listeners: %s: the port may not be opened; choose one above 1023", l)
+		case err != nil:
+			return fmt.Errorf("listeners: %s cannot be opened: %w", l, err)
+		}
+		p.onClose(func(context.Context) error { _ = listener.Close(); return nil })
+		p.listeners = append(p.listeners, listener)
+	}
+	return nil
+}
+
+// workerID is the advertised host:port.
+func (p *parts) workerID() string {
+	host, port, _ := net.SplitHostPort(p.listeners[0].Addr().String())
+	if named := p.settings.REST.Listeners[0].Host; named != "" && named != "0.0.0.0" && named != "::" {
+		host = named
+	} else if name, err := os.Hostname(); err == nil {
+		host = name
+	}
+	if p.settings.REST.AdvertisedHost != "" {
+		host = p.settings.REST.AdvertisedHost
+	}
+	if p.settings.REST.AdvertisedPort != 0 {
+		port = strconv.Itoa(p.settings.REST.AdvertisedPort)
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// openPlugins starts the plugin host and looks at plugin.path.
+func openPlugins(paths []string, version string, logger *slog.Logger) (*plugin.Host, *plugin.Catalogue, error) {
+	host, err := plugin.NewHost(plugin.HostOptions{Logger: logger, Version: version})
+	if err != nil {
+		return nil, nil, err
+	}
+	catalogue := plugin.OpenCatalogue(plugin.CatalogueOptions{
+		Paths: paths, CacheFile: cacheFile(), Describe: host.Describe, Version: version, Logger: logger,
+	})
+	return host, catalogue, nil
+}
+
+// cacheFile is where descriptions of plugins are kept; without a home there is no cache.
+func cacheFile() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	dir = filepath.Join(dir, "tailrace")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "plugins.json")
+}
+
+// findBroker waits for the broker and returns the id of its cluster.
+func (p *parts) findBroker(ctx context.Context) (string, error) {
+	servers := strings.Join(p.settings.BootstrapServers, ",")
+	cfg, warnings, err := kafka.ParseClientConfig(kafka.AdminClient, p.settings.ClientProps(p.settings.ClientID))
+	if err != nil {
+		return "", err
+	}
+	for _, w := range warnings {
+		p.logger.Warn(w)
+	}
+	admin, err := kafka.NewAdmin(cfg)
+	if err != nil {
+		return "", fmt.Errorf("bootstrap.servers: %w", err)
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
+	defer cancel()
+	waiting := time.AfterFunc(time.Second, func() {
+		p.logger.Warn("waiting for a broker", "bootstrap_servers", servers, "at_most", brokerTimeout)
+	})
+	defer waiting.Stop()
+	if err := admin.WaitReady(ctx); err != nil {
+		return "", fmt.Errorf("bootstrap.servers: no broker at %s answers: %w; check the address, and that the broker runs", servers, err)
+	}
+	id, err := admin.ClusterID(ctx)
+	if err != nil {
+		return "", fmt.Errorf("bootstrap.servers: the id of the cluster at %s cannot be read: %w", servers, err)
+	}
+	return id, nil
+}

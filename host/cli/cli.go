@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// Commands are what the commands do.
+type Commands struct {
+	Version    string
+	Standalone func(context.Context, Standalone) error
+	Dev        func(context.Context, Dev) error
+	Plugins    func(context.Context, PluginSource) (PluginListing, error)
+}
+
+// Logging says what is logged and how.
+type Logging struct {
+	Level slog.Level
+	JSON  bool
+}
+
+// Standalone are the arguments of `tailrace standalone`.
+type Standalone struct {
+	WorkerFile     string
+	ConnectorFiles []string
+	Logging        Logging
+}
+
+// Ready says where a worker can be reached.
+type Ready struct {
+	// URLs of the REST API.
+	URLs []string
+	// Kafka is the broker's address; EmbeddedKafka tells that it is in this process.
+	Kafka         string
+	EmbeddedKafka bool
+	// Data and Plugins are folders.
+	Data, Plugins string
+}
+
+// The exit statuses.
+const (
+	statusFailed = 1
+	statusUsage  = 2
+)
+
+// usageError is a command that was called wrongly.
+type usageError struct{ error }
+
+// Run carries out a command line and returns the exit status.
+func Run(ctx context.Context, c Commands, args []string) int {
+	root := newRoot(c)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "tailrace: "+err.Error())
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintln(os.Stderr, "Run 'tailrace help' for the commands.")
+		return statusUsage
+	}
+	return statusFailed
+}
+
+func newRoot(c Commands) *cobra.Command {
+	var logging Logging
+	root := &cobra.Command{
+		Use:   "tailrace",
+		Short: "Runs Kafka Connect connectors as separate programs",
+		Long: "Tailrace moves data between Kafka and other systems. It runs connectors as separate programs, and understands\n" +
+			"the configuration files and the REST API of Kafka Connect 4.1.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().TextVar(&logging.Level, "log-level", slog.LevelInfo, "least level that is logged: debug, info, warn, error")
+	root.PersistentFlags().BoolVar(&logging.JSON, "log-json", false, "log as JSON, one object a line")
+	root.AddCommand(newStandalone(c, &logging), newDev(c, &logging), newPlugin(c, &logging), newVersion(c))
+	wrapUsage(root)
+	return root
+}
+
+// wrapUsage marks wrong arguments as such, in every command.
+func wrapUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, child := range cmd.Commands() {
+		wrapUsage(child)
+	}
+}
+
+func newStandalone(c Commands, logging *Logging) *cobra.Command {
+	return &cobra.Command{
+		Use:   "standalone worker.properties [connector.properties|connector.json …]",
+		Short: "Run a worker with Kafka Connect's standalone configuration files",
+		Long: "Runs one worker until SIGINT or SIGTERM. The files are those of Kafka Connect's connect-standalone.\n" +
+			"Connectors that are created through the REST API live as long as the worker; their offsets stay in\n" +
+			"offset.storage.file.filename.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.Standalone(cmd.Context(), Standalone{WorkerFile: args[0], ConnectorFiles: args[1:], Logging: *logging})
+		},
+	}
+}
+
+func newVersion(c Commands) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "tailrace %s (%s, %s/%s), compatible with Kafka Connect 4.1\n",
+				c.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}

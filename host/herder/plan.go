@@ -1,0 +1,103 @@
+package herder
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/tailrace/tailrace/host/store"
+)
+
+// running is what a keeper has started of its connector.
+type running struct {
+	// connector is the configuration that the connector was started with, nil when it does not run.
+	connector map[string]string
+	target    store.TargetState
+	tasks     map[int]runningTask
+}
+
+// runningTask holds the configurations that a task was started with.
+type runningTask struct {
+	connector, task map[string]string
+}
+
+// desired is what should run of a connector. The zero value is nothing.
+type desired struct {
+	exists    bool
+	connector map[string]string
+	target    store.TargetState
+	tasks     map[int]runningTask
+}
+
+// wish is what should be started anew although nothing has changed.
+type wish struct {
+	connector bool
+	tasks     map[int]bool
+}
+
+// want is the desired state that a snapshot asks for. divided is the configuration
+// that the connector had when it made the task configurations: a task keeps it until the connector
+// divides its work again, so that a task never gets one half of a change.
+func want(snapshot store.ConfigSnapshot, name string, divided map[string]string) desired {
+	c, ok := snapshot.Connectors[name]
+	if !ok {
+		return desired{}
+	}
+	d := desired{exists: true, connector: c.Config, target: c.TargetState, tasks: map[int]runningTask{}}
+	if c.TargetState == store.TargetStopped {
+		return d
+	}
+	if divided == nil {
+		divided = c.Config
+	}
+	for i, props := range c.Tasks {
+		d.tasks[i] = runningTask{connector: divided, task: props}
+	}
+	return d
+}
+
+// steps lead from what runs to what should run. They are taken in the order of the fields.
+type steps struct {
+	stopTasks      []int
+	removeTasks    []int // of stopTasks, those that do not come back
+	stopConnector  bool
+	startConnector bool
+	setTarget      bool
+	startTasks     []int
+}
+
+// plan is the difference between what should run and what runs, as steps. Pure.
+func plan(d desired, now running, anew wish) steps {
+	var s steps
+	for n, t := range now.tasks {
+		wanted, ok := d.tasks[n]
+		switch {
+		case !ok:
+			s.stopTasks = append(s.stopTasks, n)
+			s.removeTasks = append(s.removeTasks, n)
+		case anew.tasks[n], !maps.Equal(t.connector, wanted.connector), !maps.Equal(t.task, wanted.task):
+			s.stopTasks = append(s.stopTasks, n)
+			s.startTasks = append(s.startTasks, n)
+		}
+	}
+	for n := range d.tasks {
+		if _, ok := now.tasks[n]; !ok {
+			s.startTasks = append(s.startTasks, n)
+		}
+	}
+	slices.Sort(s.stopTasks)
+	slices.Sort(s.removeTasks)
+	slices.Sort(s.startTasks)
+
+	runs := now.connector != nil
+	switch {
+	case !d.exists:
+		s.stopConnector = runs
+	case !runs:
+		s.startConnector = true
+	case anew.connector, !maps.Equal(now.connector, d.connector):
+		s.stopConnector, s.startConnector = true, true
+	case now.target != d.target:
+		s.setTarget = true
+	}
+	return s
+}

@@ -1,0 +1,160 @@
+package herder
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/host/plugin"
+)
+
+// Plugins implements Herder.
+func (s *Standalone) Plugins(connectorsOnly bool) []Plugin {
+	return listPlugins(s.installed(), connectorsOnly)
+}
+
+// kindOrder is the order of the blocks of GET /connector-plugins.
+var kindOrder = []config.PluginKind{
+	config.SinkPlugin, config.SourcePlugin, config.TransformPlugin, config.PredicatePlugin,
+	config.ConverterPlugin, config.HeaderConverterPlugin,
+}
+
+func listPlugins(installed config.Plugins, connectorsOnly bool) []Plugin {
+	out := []Plugin{}
+	for _, kind := range kindOrder {
+		if connectorsOnly && kind != config.SinkPlugin && kind != config.SourcePlugin {
+			break
+		}
+		var block []Plugin
+		for _, p := range installed {
+			if p.Kind == kind {
+				block = append(block, Plugin{Class: p.Class, Type: string(kind), Version: p.Version})
+			}
+		}
+		slices.SortFunc(block, func(a, b Plugin) int {
+			return cmp.Or(strings.Compare(a.Class, b.Class), config.CompareVersions(a.Version, b.Version))
+		})
+		out = append(out, slices.Compact(block)...)
+	}
+	return out
+}
+
+// installed is what validation knows of: the connectors of the catalogue and the converters of the host.
+func (s *Standalone) installed() config.Plugins {
+	var out config.Plugins
+	for _, p := range s.plugins.List().Plugins {
+		for _, c := range p.Description.Connectors {
+			kind := config.SourcePlugin
+			if c.Kind == plugin.Sink {
+				kind = config.SinkPlugin
+			}
+			out = append(out, config.PluginInfo{Kind: kind, Class: c.Name, Aliases: c.Aliases, Version: c.Version})
+		}
+	}
+	return append(out, converters()...)
+}
+
+// converters lists the host's converters; all but SimpleHeaderConverter have both roles.
+func converters() config.Plugins {
+	names := convert.Names()
+	slices.Sort(names)
+	var out config.Plugins
+	for _, class := range names {
+		simple := class[strings.LastIndexByte(class, '.')+1:]
+		aliases := []string{simple, strings.TrimSuffix(simple, "Converter")}
+		if simple == "SimpleHeaderConverter" {
+			aliases = []string{simple, "Simple"}
+		} else {
+			out = append(out, config.PluginInfo{Kind: config.ConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion})
+		}
+		out = append(out, config.PluginInfo{Kind: config.HeaderConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion})
+	}
+	return out
+}
+
+// PluginConfig implements Herder.
+func (s *Standalone) PluginConfig(class, versions string) ([]KeyInfo, error) {
+	resolved, err := s.plugins.List().Resolve(class, versions)
+	var missing *plugin.NotFoundError
+	var version *plugin.VersionError
+	switch {
+	case errors.As(err, &missing):
+		for _, p := range converters() {
+			if p.Class == class || slices.Contains(p.Aliases, class) {
+				return []KeyInfo{}, nil
+			}
+		}
+		return nil, failed(NotFound, "Unknown plugin %s.", class)
+	case errors.As(err, &version):
+		return nil, failed(BadRequest, "%s", version.Error())
+	case err != nil:
+		return nil, failed(BadRequest, "%s", err.Error())
+	}
+	own := definition(resolved.Connector.ConfigKeys)
+	framework := config.SourceConnectorDef()
+	if resolved.Connector.Kind == plugin.Sink {
+		framework = config.SinkConnectorDef()
+	}
+	out := config.KeyInfos(own)
+	for _, info := range config.KeyInfos(framework) {
+		if own.Key(info.Name) == nil {
+			out = append(out, info)
+		}
+	}
+	return out, nil
+}
+
+// definition translates what a plugin says of its keys.
+func definition(keys []plugin.ConfigKey) *config.Def {
+	out := make([]config.Key, 0, len(keys))
+	seen := map[string]bool{}
+	for _, k := range keys {
+		if k.Internal || seen[k.Name] {
+			continue
+		}
+		seen[k.Name] = true
+		key := config.Key{
+			Name: k.Name, Type: config.Type(k.Type), Importance: config.Importance(k.Importance), Group: k.Group, Order: k.OrderInGroup,
+			Width: config.Width(k.Width), DisplayName: k.DisplayName, Documentation: k.Documentation, Dependents: k.Dependents,
+		}
+		switch {
+		case k.Required:
+			key.Default = config.Required()
+		case k.Default == nil:
+			key.Default = config.Null()
+		default:
+			key.Default = config.Text(*k.Default)
+		}
+		if key.Group == "" {
+			key.Order = -1
+		}
+		out = append(out, key)
+	}
+	return config.NewDef(out...)
+}
+
+func kindOf(k plugin.Kind) config.Kind {
+	if k == plugin.Sink {
+		return config.Sink
+	}
+	return config.Source
+}
+
+// resolve finds the plugin of a configuration among what is known now.
+func (s *Standalone) resolve(props map[string]string) (plugin.Resolved, error) {
+	return s.plugins.List().Resolve(javaTrim(props["connector.class"]), javaTrim(props["connector.plugin.version"]))
+}
+
+func (s *Standalone) typeOf(props map[string]string) ConnectorType {
+	resolved, err := s.resolve(props)
+	switch {
+	case err != nil:
+		return UnknownType
+	case resolved.Connector.Kind == plugin.Sink:
+		return SinkType
+	}
+	return SourceType
+}

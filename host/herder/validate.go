@@ -1,0 +1,214 @@
+package herder
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/plugin/process"
+)
+
+const (
+	// resolveTimeout bounds the wait for plugins that are being looked at.
+	resolveTimeout = 15 * time.Second
+	// keepWarm is how long a process that validated waits for more work: the start of the
+	// connector that was validated, or the next request of somebody who fills in a form.
+	keepWarm = 5 * time.Second
+	// maxChecks bounds the validations that run at the same time, each in a process.
+	maxChecks = 8
+)
+
+// Validate implements Herder.
+func (s *Standalone) Validate(ctx context.Context, class string, cfg Config) (ConfigInfos, error) {
+	given := cfg.class()
+	if given == "" {
+		return ConfigInfos{}, noType(cfg)
+	}
+	if !sameClass(given, class) {
+		return ConfigInfos{}, failed(BadRequest, "Included connector type %s does not match request type %s", given, class)
+	}
+	return s.validate(ctx, "", cfg)
+}
+
+// sameClass compares as Kafka Connect does: by the end of the names, without "Connector".
+func sameClass(given, asked string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(given, "Connector"), strings.TrimSuffix(asked, "Connector"))
+}
+
+func (c Config) class() string {
+	if v := c["connector.class"]; v != nil {
+		return javaTrim(*v)
+	}
+	return ""
+}
+
+func noType(cfg Config) *Error {
+	return failed(BadRequest, "Connector config %s contains no connector type", cfg)
+}
+
+// validate checks a configuration: the worker's part by host/config, the plugin's part by the plugin itself, in a
+// process for the connector of that name, or in one for validation when the name is empty.
+func (s *Standalone) validate(ctx context.Context, name string, cfg Config) (ConfigInfos, error) {
+	class := cfg.class()
+	if class == "" {
+		return ConfigInfos{}, noType(cfg)
+	}
+	props, nulls := cfg.split()
+	resolveCtx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	resolved, err := s.plugins.Resolve(resolveCtx, class, javaTrim(props["connector.plugin.version"]))
+	installed := err == nil
+	if !installed {
+		// Another version may be there: then the findings say so.
+		var any error
+		if resolved, any = s.plugins.List().Resolve(class, ""); any != nil {
+			return ConfigInfos{}, s.noSuchClass(class, any)
+		}
+	}
+	request := config.ValidateRequest{
+		Kind: kindOf(resolved.Connector.Kind), Props: props, Nulls: nulls, Worker: s.settings, Plugins: s.installed(),
+	}
+	if !installed {
+		return request.Validate(config.Report{}), nil
+	}
+	values, err := s.ask(ctx, name, resolved, props)
+	infos := request.Validate(config.NewReport(definition(resolved.Connector.ConfigKeys), values))
+	if err != nil {
+		addError(&infos, "connector.class", err.Error())
+	}
+	return infos, nil
+}
+
+// noSuchClass is the answer for a class that no plugin offers.
+func (s *Standalone) noSuchClass(class string, err error) *Error {
+	var missing *plugin.NotFoundError
+	if !errors.As(err, &missing) {
+		return failed(BadRequest, "%s", err.Error())
+	}
+	text := "Failed to find any class that implements Connector and which name matches " + class + ", available connectors are: " +
+		strings.Join(missing.Available, ", ")
+	for _, broken := range missing.Broken {
+		text += "; " + broken.Path + " cannot be used: " + broken.Reason
+	}
+	return failed(BadRequest, "%s", text)
+}
+
+// ask lets the plugin check its part, secrets resolved. The error, masked, is for the user.
+func (s *Standalone) ask(ctx context.Context, name string, resolved plugin.Resolved, props map[string]string) ([]config.ConfigValue, error) {
+	resolution := s.settings.Providers.Resolve(props)
+	masker := resolution.Masker(definition(resolved.Connector.ConfigKeys))
+	launch := plugin.Launch{Plugin: resolved.Plugin, Connector: name, Task: plugin.NoTask, Isolation: plugin.IsolateConnector, Mask: masker.Text}
+	if c, err := config.ParseConnector(kindOf(resolved.Connector.Kind), props, s.settings); err == nil {
+		launch.Env, launch.Limits = c.Process.Env, process.Limits{MemoryBytes: c.Process.MemoryLimitBytes, CPUs: float64(c.Process.CPULimitMillis) / 1000}
+		if c.Process.Isolation == config.IsolateTask {
+			launch.Isolation = plugin.IsolateTask
+		}
+	}
+	values, err := s.checks.validate(ctx, s.processes, launch, resolved.Connector.Name, resolution.Props)
+	switch {
+	case errors.Is(err, plugin.ErrUnsupported):
+		return nil, nil // the definition alone counts
+	case err != nil:
+		return nil, errors.New("The plugin " + resolved.Plugin.Description.Name + " could not validate the configuration: " + masker.Text(err.Error())) //nolint:staticcheck // a sentence for the user
+	}
+	out := make([]config.ConfigValue, 0, len(values))
+	for _, v := range values {
+		out = append(out, config.ConfigValue(v))
+	}
+	return out, nil
+}
+
+func addError(infos *ConfigInfos, key, text string) {
+	i := slices.IndexFunc(infos.Configs, func(c config.ConfigInfo) bool { return c.Value.Name == key })
+	if i < 0 {
+		infos.Configs = append(infos.Configs, config.ConfigInfo{Value: config.ConfigValue{Name: key, RecommendedValues: []string{}, Visible: true}})
+		i = len(infos.Configs) - 1
+	}
+	infos.Configs[i].Value.Errors = append(infos.Configs[i].Value.Errors, text)
+	infos.ErrorCount++
+}
+
+// checks runs validations, and keeps their processes for a moment.
+type checks struct {
+	slots chan struct{}
+
+	mu     sync.Mutex
+	closed bool
+	warm   map[*warm]struct{}
+	ending sync.WaitGroup
+}
+
+// warm is a share of a process that is given back when its timer fires.
+type warm struct {
+	instance *plugin.Instance
+	timer    *time.Timer
+}
+
+func newChecks() *checks {
+	return &checks{slots: make(chan struct{}, maxChecks), warm: map[*warm]struct{}{}}
+}
+
+func (c *checks) validate(ctx context.Context, processes Processes, launch plugin.Launch, connector string, props map[string]string) ([]plugin.ConfigValue, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return nil, errors.New("too many validations are under way; try again")
+	}
+	instance, err := processes.Acquire(ctx, launch)
+	if err != nil {
+		return nil, err
+	}
+	values, err := instance.Validate(ctx, connector, props)
+	var late *plugin.TimeoutError
+	if errors.As(err, &late) && ctx.Err() == nil {
+		instance.Kill() // I-3: it hangs; nothing else runs on it
+	}
+	c.keep(instance)
+	return values, err
+}
+
+func (c *checks) keep(instance *plugin.Instance) {
+	w := &warm{instance: instance}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ending.Add(1)
+	if c.closed {
+		go c.release(w)
+		return
+	}
+	c.warm[w] = struct{}{}
+	w.timer = time.AfterFunc(keepWarm, func() {
+		c.mu.Lock()
+		_, mine := c.warm[w]
+		delete(c.warm, w)
+		c.mu.Unlock()
+		if mine {
+			c.release(w)
+		}
+	})
+}
+
+func (c *checks) release(w *warm) {
+	defer c.ending.Done()
+	w.instance.Release()
+}
+
+// close gives everything back.
+func (c *checks) close() {
+	c.mu.Lock()
+	c.closed = true
+	left := c.warm
+	c.warm = map[*warm]struct{}{}
+	c.mu.Unlock()
+	for w := range left {
+		w.timer.Stop()
+		go c.release(w)
+	}
+	c.ending.Wait()
+}

@@ -1,0 +1,178 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tailrace/tailrace/host/herder"
+)
+
+// bodyError says what is wrong with a request's body, and where.
+type bodyError struct {
+	status       int
+	line, column int // from 1; 0 when the place is not known
+	reason       string
+}
+
+func (e *bodyError) Error() string {
+	if e.line == 0 {
+		return "The request body cannot be used: " + e.reason
+	}
+	return fmt.Sprintf("The request body cannot be used: %s at line %d, column %d", e.reason, e.line, e.column)
+}
+
+// reader reads JSON strictly, token by token, and knows the place of what it refuses.
+type reader struct {
+	text []byte
+	dec  *json.Decoder
+}
+
+// open reads the whole body; [Server] bounds its size.
+func open(r *http.Request) (*reader, error) {
+	text, err := io.ReadAll(r.Body)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, &bodyError{status: http.StatusRequestEntityTooLarge, reason: fmt.Sprintf("it is larger than %d bytes", large.Limit)}
+	case err != nil:
+		return nil, &bodyError{status: http.StatusBadRequest, reason: err.Error()}
+	case !utf8.Valid(text):
+		return nil, &bodyError{status: http.StatusBadRequest, reason: "it is not UTF-8"}
+	}
+	in := &reader{text: text, dec: json.NewDecoder(bytes.NewReader(text))}
+	in.dec.UseNumber()
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, in.fault(0, "it is empty; a JSON object is expected")
+	}
+	return in, nil
+}
+
+func (in *reader) fault(offset int64, reason string) *bodyError {
+	before := in.text[:min(int(offset), len(in.text))]
+	line := 1 + bytes.Count(before, []byte{'\n'})
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	return &bodyError{status: http.StatusBadRequest, line: line, column: column, reason: reason}
+}
+
+// token reads the next token; at is where it begins.
+func (in *reader) token() (token json.Token, at int64, err error) {
+	at = in.dec.InputOffset()
+	for int(at) < len(in.text) && strings.IndexByte(" \t\r\n,:", in.text[at]) >= 0 {
+		at++
+	}
+	token, err = in.dec.Token()
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return token, at, nil
+	case errors.As(err, &syntax):
+		return nil, at, in.fault(max(syntax.Offset-1, 0), syntax.Error())
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, at, in.fault(int64(len(in.text)), "the JSON ends too early")
+	}
+	return nil, at, in.fault(at, err.Error())
+}
+
+// object reads an object and calls member for each name; member reads the value.
+func (in *reader) object(what string, member func(name string, at int64) error) error {
+	token, at, err := in.token()
+	if err != nil {
+		return err
+	}
+	if token != json.Delim('{') {
+		return in.fault(at, what+" must be a JSON object")
+	}
+	return in.members(member)
+}
+
+func (in *reader) members(member func(name string, at int64) error) error {
+	for in.dec.More() {
+		name, at, err := in.token()
+		if err != nil {
+			return err
+		}
+		if err := member(name.(string), at); err != nil { //nolint:errcheck,forcetypeassert // the decoder allows nothing but strings here
+			return err
+		}
+	}
+	_, _, err := in.token()
+	return err
+}
+
+// scalar reads a value that may be text, a number, a boolean or null, as text.
+func (in *reader) scalar(what string) (*string, error) {
+	token, at, err := in.token()
+	if err != nil {
+		return nil, err
+	}
+	var text string
+	switch v := token.(type) {
+	case nil:
+		return nil, nil //nolint:nilnil // null is a value here
+	case string:
+		text = v
+	case json.Number:
+		text = v.String() // as it was written
+	case bool:
+		text = fmt.Sprint(v)
+	default:
+		return nil, in.fault(at, what+" must be a text, a number, true, false or null")
+	}
+	return &text, nil
+}
+
+// raw reads any value as it stands.
+func (in *reader) raw() (json.RawMessage, error) {
+	at := in.dec.InputOffset()
+	var value json.RawMessage
+	err := in.dec.Decode(&value)
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return value, nil
+	case errors.As(err, &syntax):
+		return nil, in.fault(max(syntax.Offset-1, 0), syntax.Error())
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, in.fault(int64(len(in.text)), "the JSON ends too early")
+	}
+	return nil, in.fault(at, err.Error())
+}
+
+// end refuses what follows the value.
+func (in *reader) end() error {
+	at := in.dec.InputOffset()
+	if rest := bytes.TrimLeft(in.text[at:], " \t\r\n"); len(rest) > 0 {
+		return in.fault(int64(len(in.text)-len(rest)), "there is something after the JSON value")
+	}
+	return nil
+}
+
+// config reads a flat object of settings. A name that comes twice has its last value.
+func (in *reader) config(what string) (herder.Config, error) {
+	cfg := herder.Config{}
+	err := in.object(what, func(name string, _ int64) error {
+		value, err := in.scalar("the setting " + name)
+		cfg[name] = value
+		return err
+	})
+	return cfg, err
+}
+
+// readConfig reads a body that is a flat object of settings.
+func readConfig(r *http.Request) (herder.Config, error) {
+	in, err := open(r)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := in.config("the configuration")
+	if err != nil {
+		return nil, err
+	}
+	return cfg, in.end()
+}

@@ -1,0 +1,175 @@
+package rest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tailrace/tailrace/host/herder"
+)
+
+func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
+
+func (a *api) listConnectors(w http.ResponseWriter, r *http.Request) {
+	names := a.herder.Connectors()
+	expand, ok := r.URL.Query()["expand"]
+	if !ok {
+		answer(w, http.StatusOK, append([]string{}, names...))
+		return
+	}
+	out := make(map[string]map[string]any, len(names))
+	for _, name := range names {
+		parts := map[string]any{}
+		for _, what := range expand {
+			var part any
+			var err error
+			switch what {
+			case "status":
+				part, err = a.herder.Status(name)
+			case "info":
+				part, err = a.herder.Connector(name)
+			default:
+				continue // as Kafka Connect: what is not known is left out
+			}
+			if err != nil {
+				continue // it has vanished meanwhile
+			}
+			parts[what] = part
+		}
+		out[name] = parts
+	}
+	answer(w, http.StatusOK, out)
+}
+
+func (a *api) createConnector(w http.ResponseWriter, r *http.Request) {
+	request, err := readCreate(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	ctx, cancel := within(r)
+	defer cancel()
+	c, err := a.herder.Create(ctx, request)
+	if err == nil {
+		locate(w, r, c.Name)
+	}
+	give(w, http.StatusCreated, c, err)
+}
+
+func readCreate(r *http.Request) (herder.CreateRequest, error) {
+	var request herder.CreateRequest
+	in, err := open(r)
+	if err != nil {
+		return request, err
+	}
+	seen := false
+	err = in.object("the request", func(member string, at int64) (err error) {
+		switch member {
+		case "name":
+			err = in.scalarInto("name", &request.Name)
+		case "config":
+			seen = true
+			request.Config, err = in.config("config")
+		case "initial_state":
+			var state string
+			err = in.scalarInto("initial_state", &state)
+			request.InitialState = herder.TargetState(strings.ToUpper(state))
+		default:
+			err = in.fault(at, "the member "+member+" is not known; known are name, config and initial_state,")
+		}
+		return err
+	})
+	if err != nil {
+		return request, err
+	}
+	if !seen {
+		return request, in.fault(0, "the member config is missing")
+	}
+	return request, in.end()
+}
+
+// scalarInto reads a scalar into a string; null leaves it empty.
+func (in *reader) scalarInto(what string, into *string) error {
+	value, err := in.scalar(what)
+	if value != nil {
+		*into = *value
+	}
+	return err
+}
+
+// locate says where a new connector is, by the name that the client called the worker.
+func locate(w http.ResponseWriter, r *http.Request, name string) {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	w.Header().Set("Location", scheme+"://"+r.Host+"/connectors/"+url.PathEscape(name))
+}
+
+func (a *api) getConnector(w http.ResponseWriter, r *http.Request) {
+	c, err := a.herder.Connector(param(r, "connector"))
+	give(w, http.StatusOK, c, err)
+}
+
+func (a *api) deleteConnector(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := within(r)
+	defer cancel()
+	done(w, http.StatusNoContent, a.herder.Delete(ctx, param(r, "connector")))
+}
+
+func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
+	c, err := a.herder.Connector(param(r, "connector"))
+	give(w, http.StatusOK, c.Config, err)
+}
+
+func (a *api) putConfig(w http.ResponseWriter, r *http.Request) {
+	cfg, err := readConfig(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	ctx, cancel := within(r)
+	defer cancel()
+	c, created, err := a.herder.Put(ctx, param(r, "connector"), cfg)
+	status := http.StatusOK
+	if created && err == nil {
+		status = http.StatusCreated
+		locate(w, r, c.Name)
+	}
+	give(w, status, c, err)
+}
+
+func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
+	cfg, err := readConfig(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	ctx, cancel := within(r)
+	defer cancel()
+	c, err := a.herder.Patch(ctx, param(r, "connector"), cfg)
+	give(w, http.StatusOK, c, err)
+}
+
+func (a *api) getStatus(w http.ResponseWriter, r *http.Request) {
+	s, err := a.herder.Status(param(r, "connector"))
+	give(w, http.StatusOK, s, err)
+}
+
+func (a *api) getTopics(w http.ResponseWriter, r *http.Request) {
+	name := param(r, "connector")
+	topics, err := a.herder.Topics(name)
+	give(w, http.StatusOK, map[string]map[string][]string{name: {"topics": topics}}, err)
+}
+
+func (a *api) resetTopics(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := within(r)
+	defer cancel()
+	done(w, http.StatusAccepted, a.herder.ResetTopics(ctx, param(r, "connector")))
+}
+
+// progress is Tailrace's own: what the tasks on this worker have done.
+func (a *api) progress(w http.ResponseWriter, r *http.Request) {
+	p, err := a.herder.Progress(param(r, "connector"))
+	give(w, http.StatusOK, p, err)
+}

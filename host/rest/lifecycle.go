@@ -1,0 +1,38 @@
+package rest
+
+import (
+	"net/http"
+
+	"github.com/tailrace/tailrace/host/herder"
+)
+
+func (a *api) pause(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := within(r)
+	defer cancel()
+	done(w, http.StatusAccepted, a.herder.Pause(ctx, param(r, "connector")))
+}
+
+func (a *api) resume(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := within(r)
+	defer cancel()
+	done(w, http.StatusAccepted, a.herder.Resume(ctx, param(r, "connector")))
+}
+
+func (a *api) stop(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := within(r)
+	defer cancel()
+	done(w, http.StatusNoContent, a.herder.Stop(ctx, param(r, "connector")))
+}
+
+func (a *api) restart(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := within(r)
+	defer cancel()
+	status, err := a.herder.Restart(ctx, param(r, "connector"), herder.RestartRequest{
+		IncludeTasks: flag(r, "includeTasks", false), OnlyFailed: flag(r, "onlyFailed", false),
+	})
+	if err == nil && status == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	give(w, http.StatusAccepted, status, err)
+}

@@ -1,0 +1,94 @@
+package rest
+
+import (
+	"context"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+)
+
+const jsonType = "application/json"
+
+func contextWithRoute(ctx context.Context, route *chi.Context) context.Context {
+	return context.WithValue(ctx, chi.RouteCtxKey, route)
+}
+
+// negotiated refuses what the client cannot read and what the server cannot read, before the handler sees it.
+func negotiated(method string, handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if hasBody(method) && !sendsJSON(r) {
+			// Kafka Connect answers with a content type only to a request that has none itself.
+			if r.Header.Get("Content-Type") == "" {
+				problem(w, http.StatusUnsupportedMediaType, httpText(http.StatusUnsupportedMediaType))
+			} else {
+				bare(w, http.StatusUnsupportedMediaType)
+			}
+			return
+		}
+		if !acceptsJSON(r.Header.Values("Accept")) {
+			bare(w, http.StatusNotAcceptable)
+			return
+		}
+		handle(w, r)
+	}
+}
+
+// hasBody tells whether a request of this method brings a body that must be JSON when it is there.
+func hasBody(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
+}
+
+func sendsJSON(r *http.Request) bool {
+	given := r.Header.Get("Content-Type")
+	if given == "" {
+		return r.ContentLength == 0 // no body, as in PUT pause
+	}
+	media, _, err := mime.ParseMediaType(given)
+	return err == nil && media == jsonType
+}
+
+func acceptsJSON(accept []string) bool {
+	if len(accept) == 0 {
+		return true
+	}
+	for _, line := range accept {
+		for part := range strings.SplitSeq(line, ",") {
+			media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+			if err != nil || params["q"] == "0" {
+				continue
+			}
+			if media == jsonType || media == "*/*" || media == "application/*" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// allow is the Allow header of a path, in Kafka Connect's order.
+func allow(m methods) string {
+	has := map[string]bool{http.MethodOptions: true}
+	for method := range maps.Keys(m) {
+		has[method] = true
+		has[http.MethodHead] = has[http.MethodHead] || method == http.MethodGet
+	}
+	order := []string{http.MethodHead, http.MethodPost, http.MethodDelete, http.MethodGet, http.MethodOptions, http.MethodPut, http.MethodPatch}
+	return strings.Join(slices.DeleteFunc(order, func(method string) bool { return !has[method] }), ",")
+}
+
+func options(allowed string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allowed)
+		if accept := r.Header.Get("Accept"); accept != "" && !strings.Contains(accept, "text/plain") && !strings.Contains(accept, "*/*") {
+			w.Header().Set("Content-Type", jsonType)
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write([]byte(strings.ReplaceAll(allowed, ",", ", ")))
+	}
+}

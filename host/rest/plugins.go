@@ -1,0 +1,24 @@
+package rest
+
+import "net/http"
+
+func (a *api) listPlugins(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusOK, a.herder.Plugins(flag(r, "connectorsOnly", true)))
+}
+
+func (a *api) pluginConfig(w http.ResponseWriter, r *http.Request) {
+	keys, err := a.herder.PluginConfig(param(r, "plugin"), r.URL.Query().Get("version"))
+	give(w, http.StatusOK, keys, err)
+}
+
+func (a *api) validate(w http.ResponseWriter, r *http.Request) {
+	cfg, err := readConfig(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	ctx, cancel := within(r)
+	defer cancel()
+	infos, err := a.herder.Validate(ctx, param(r, "plugin"), cfg)
+	give(w, http.StatusOK, infos, err)
+}

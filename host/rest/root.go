@@ -1,0 +1,43 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/tailrace/tailrace/host/herder"
+)
+
+const (
+	// requestTimeout and healthTimeout are Kafka Connect's.
+	requestTimeout = 90 * time.Second
+	healthTimeout  = 10 * time.Second
+)
+
+func (a *api) root(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, a.herder.About())
+}
+
+func (a *api) health(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+	defer cancel()
+	h := a.herder.Health(ctx)
+	status := map[herder.HealthStatus]int{
+		herder.Healthy: http.StatusOK, herder.Starting: http.StatusServiceUnavailable, herder.Unhealthy: http.StatusInternalServerError,
+	}[h.Status]
+	answer(w, status, h)
+}
+
+// within gives a handler its time.
+func within(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), requestTimeout)
+}
+
+// flag reads a boolean of the query as Java does: only true, in any case, is true.
+func flag(r *http.Request, name string, absent bool) bool {
+	values, ok := r.URL.Query()[name]
+	if !ok {
+		return absent
+	}
+	return equalFold(values[0], "true")
+}

@@ -1,0 +1,104 @@
+package rest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/tailrace/tailrace/host/herder"
+)
+
+// api holds what the handlers share.
+type api struct {
+	herder herder.Herder
+}
+
+// Handler is the whole API, without the limits that [Server] sets.
+func Handler(h herder.Herder) http.Handler {
+	a := &api{herder: h}
+	r := chi.NewRouter()
+	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusNotFound) })
+	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusMethodNotAllowed) })
+	for path, methods := range a.table() {
+		mount(r, path, methods)
+	}
+	return normalise(r)
+}
+
+// table lists every path with its methods.
+func (a *api) table() map[string]methods {
+	const connector = "/connectors/{connector}"
+	return map[string]methods{
+		"/":                                           {http.MethodGet: a.root},
+		"/health":                                     {http.MethodGet: a.health},
+		"/connectors":                                 {http.MethodGet: a.listConnectors, http.MethodPost: a.createConnector},
+		connector:                                     {http.MethodGet: a.getConnector, http.MethodDelete: a.deleteConnector},
+		connector + "/config":                         {http.MethodGet: a.getConfig, http.MethodPut: a.putConfig, http.MethodPatch: a.patchConfig},
+		connector + "/status":                         {http.MethodGet: a.getStatus},
+		connector + "/topics":                         {http.MethodGet: a.getTopics},
+		connector + "/topics/reset":                   {http.MethodPut: a.resetTopics},
+		connector + "/pause":                          {http.MethodPut: a.pause},
+		connector + "/resume":                         {http.MethodPut: a.resume},
+		connector + "/stop":                           {http.MethodPut: a.stop},
+		connector + "/restart":                        {http.MethodPost: a.restart},
+		connector + "/offsets":                        {http.MethodGet: a.getOffsets},
+		connector + "/tasks":                          {http.MethodGet: a.getTasks, http.MethodPost: a.postTasks},
+		connector + "/tasks/{task}/status":            {http.MethodGet: a.getTaskStatus},
+		connector + "/tasks/{task}/restart":           {http.MethodPost: a.restartTask},
+		connector + "/fence":                          {http.MethodPut: a.fence},
+		"/connector-plugins":                          {http.MethodGet: a.listPlugins},
+		"/connector-plugins/{plugin}/config":          {http.MethodGet: a.pluginConfig},
+		"/connector-plugins/{plugin}/config/validate": {http.MethodPut: a.validate},
+		"/v1/connectors/{connector}/progress":         {http.MethodGet: a.progress},
+	}
+}
+
+// methods are the handlers of a path. HEAD comes with GET, OPTIONS with all.
+type methods map[string]http.HandlerFunc
+
+func mount(r chi.Router, path string, m methods) {
+	r.MethodFunc(http.MethodOptions, path, options(allow(m)))
+	for method, handle := range m {
+		h := negotiated(method, handle)
+		r.MethodFunc(method, path, h)
+		if method == http.MethodGet {
+			r.MethodFunc(http.MethodHead, path, h)
+		}
+	}
+}
+
+// normalise routes by the path as it was sent, so that an encoded slash stays in
+// its segment. A slash at the end and parameters after a semicolon do not count.
+func normalise(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.EscapedPath()
+		if strings.Contains(path, "//") {
+			problem(w, http.StatusBadRequest, "The path has an empty segment; remove the double slash")
+			return
+		}
+		if strings.Contains(path, ";") {
+			segments := strings.Split(path, "/")
+			for i, s := range segments {
+				segments[i], _, _ = strings.Cut(s, ";")
+			}
+			path = strings.Join(segments, "/")
+		}
+		if len(path) > 1 {
+			path = strings.TrimSuffix(path, "/")
+		}
+		ctx := chi.NewRouteContext()
+		ctx.RoutePath = path
+		next.ServeHTTP(w, r.WithContext(contextWithRoute(r.Context(), ctx)))
+	})
+}
+
+// param is a decoded part of the path.
+func param(r *http.Request, name string) string {
+	raw := chi.URLParam(r, name)
+	if text, err := url.PathUnescape(raw); err == nil {
+		return text
+	}
+	return raw
+}
