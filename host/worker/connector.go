@@ -67,10 +67,10 @@ func (r *connectorRunner) once(ctx context.Context) error {
 			}
 		case <-r.poke:
 			if r.isStopping() || r.isRenewed() || r.targetState() != store.TargetStarted {
-				return r.end(s, stream)
+				return r.end(ctx, s, stream)
 			}
 		case <-r.stopping:
-			return r.end(s, stream)
+			return r.end(ctx, s, stream)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -98,8 +98,8 @@ func (r *connectorRunner) divide(ctx context.Context, s *share, stream *plugin.C
 }
 
 // end stops the connector in order.
-func (r *connectorRunner) end(s *share, stream *plugin.ConnectorStream) error {
-	ctx, cancel := context.WithTimeout(r.life, stopDeadline+time.Second)
+func (r *connectorRunner) end(ctx context.Context, s *share, stream *plugin.ConnectorStream) error {
+	ctx, cancel := context.WithTimeout(ctx, stopDeadline+time.Second)
 	defer cancel()
 	return s.failure("connector "+r.name+" did not stop cleanly", stream.Stop(ctx, stopDeadline))
 }

@@ -35,7 +35,7 @@ var built struct {
 func binaries(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
-		dir, err := os.MkdirTemp("", "tailrace-e2e-")
+		dir, err := os.MkdirTemp("", "tailrace-e2e-") //nolint:usetesting // outlives the test that builds them
 		if err != nil {
 			built.err = err
 			return
@@ -156,7 +156,7 @@ func (w *worker) start() {
 	if w.log == nil {
 		w.log = &logFile{}
 	}
-	w.cmd = exec.Command(w.args[0], w.args[1:]...) //nolint:gosec,noctx // the program under test, ended by Cleanup
+	w.cmd = exec.Command(w.args[0], w.args[1:]...) //nolint:noctx // the program under test, ended by Cleanup
 	w.cmd.Stdout, w.cmd.Stderr = w.log, w.log
 	if err := w.cmd.Start(); err != nil {
 		w.t.Fatal(err)

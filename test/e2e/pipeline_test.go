@@ -130,7 +130,7 @@ func TestKilledPluginsLoseNothing(t *testing.T) {
 func killPlugins(t *testing.T, w *worker, p *pipeline, n int, names ...string) []time.Duration {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's choice of moments
+	random := rand.New(rand.NewPCG(seed, 1))
 	pid := w.cmd.Process.Pid
 	var recoveries []time.Duration
 	for i := range n {

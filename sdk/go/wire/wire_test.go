@@ -354,7 +354,8 @@ func BenchmarkReadLines(b *testing.B) {
 			b.Fatal(err)
 		}
 		var r SourceRecord
-		for c := batch.Cursor(); c.Next(&r); n++ {
+		for c := batch.Cursor(); c.Next(&r); {
+			n++
 		}
 	}
 }
