@@ -278,6 +278,8 @@ func (s *Source) finish() {
 	ended := d.ended
 	d.mu.Unlock()
 	if !ended {
+		d.change(func() { d.auto = true }) // what is still to come needs credit
+		d.ack()
 		d.sendDrain(2 * time.Second)
 		if d.wait("Drained", waitTimeout, func() bool { return d.drained != nil || d.ended || d.failure != nil }) == nil {
 			d.closeSend()

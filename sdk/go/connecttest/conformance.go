@@ -1,0 +1,596 @@
+package connecttest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	pluginv1 "github.com/tailrace/tailrace/gen/tailrace/plugin/v1"
+	connect "github.com/tailrace/tailrace/sdk/go"
+)
+
+// Conformance options.
+type Options struct {
+	// Configs are valid configurations by connector name. A connector without one is only
+	// described and validated. A source must give at least one record with it, and may give them in many batches.
+	Configs map[string]connect.Config
+	// Records are put into sinks; without any, sinks are only assigned partitions.
+	Records []Record
+	// Quiet is how long to wait for what must not come; 300 ms when 0.
+	Quiet time.Duration
+}
+
+// Conformance holds a plugin against the protocol: what the comments in
+// proto/tailrace/plugin/v1 promise of a plugin. With [Program] it runs a plugin in any language and also
+// checks its process: the handshake, the keep-alive pipe, the cookie, kill -9.
+func Conformance(t *testing.T, target Target, o Options) {
+	t.Helper()
+	if o.Quiet == 0 {
+		o.Quiet = 300 * time.Millisecond
+	}
+	c := &conformance{target: target, o: o}
+	if p, ok := target.(program); ok {
+		c.program = &p
+		t.Run("process", c.process)
+	}
+	in := target.launch(t)
+	t.Run("describe", func(t *testing.T) { c.describe(t, in) })
+	if c.description == nil {
+		return
+	}
+	t.Run("validate", func(t *testing.T) { c.validate(t, in) })
+	t.Run("unknown", func(t *testing.T) { c.unknown(t, in) })
+	for _, d := range c.description.GetConnectors() {
+		cfg, ok := o.Configs[d.GetName()]
+		if !ok {
+			continue
+		}
+		t.Run(d.GetName(), func(t *testing.T) {
+			t.Run("connector", func(t *testing.T) { c.connector(t, in, d, cfg) })
+			var taskConfig connect.Config
+			if taskConfig = c.taskConfigs[d.GetName()]; taskConfig == nil {
+				taskConfig = cfg
+			}
+			if d.GetKind() == pluginv1.ConnectorKind_CONNECTOR_KIND_SOURCE {
+				c.source(t, in, d.GetName(), taskConfig)
+			} else {
+				c.sink(t, in, d.GetName(), taskConfig)
+			}
+		})
+	}
+}
+
+type conformance struct {
+	target      Target
+	program     *program
+	o           Options
+	description *pluginv1.DescribeResponse
+	taskConfigs map[string]connect.Config
+}
+
+func callContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,99}$`)
+
+func (c *conformance) describe(t *testing.T, in *instance) {
+	ask := func() *pluginv1.DescribeResponse {
+		d, err := in.client.Describe(callContext(t), &pluginv1.DescribeRequest{HostVersion: "0.0.0", HostCapabilities: append(hostCapabilities, 9999)})
+		if err != nil {
+			t.Fatalf("Describe: %v", err)
+		}
+		return d
+	}
+	d := ask()
+	if !proto.Equal(d, ask()) {
+		t.Error("Describe answers differently the second time; the worker caches it by the file's checksum")
+	}
+	if !validName.MatchString(d.GetName()) {
+		t.Errorf("plugin name %q: want lower case letters, digits, dots and dashes, at most 100 characters", d.GetName())
+	}
+	if d.GetVersion() == "" {
+		t.Error("the plugin has no version")
+	}
+	if len(d.GetConnectors()) == 0 {
+		t.Error("the plugin offers no connector")
+	}
+	if n := proto.Size(d); n > 4<<20 {
+		t.Errorf("the description takes %d bytes, the limit is 4 MiB", n)
+	}
+	names := make(map[string]bool)
+	for _, con := range d.GetConnectors() {
+		for _, name := range append([]string{con.GetName()}, con.GetAliases()...) {
+			if name == "" || names[name] {
+				t.Errorf("connector name or alias %q is empty or used twice", name)
+			}
+			names[name] = true
+		}
+		if con.GetKind() == pluginv1.ConnectorKind_CONNECTOR_KIND_UNSPECIFIED {
+			t.Errorf("connector %q is neither source nor sink", con.GetName())
+		}
+		keys := make(map[string]bool)
+		for _, k := range con.GetConfigKeys() {
+			if k.GetName() == "" || keys[k.GetName()] {
+				t.Errorf("connector %q: key %q is empty or defined twice", con.GetName(), k.GetName())
+			}
+			keys[k.GetName()] = true
+			if k.GetType() == pluginv1.ConfigType_CONFIG_TYPE_UNSPECIFIED {
+				t.Errorf("connector %q: key %q has no type", con.GetName(), k.GetName())
+			}
+			if k.GetRequired() && k.DefaultValue != nil {
+				t.Errorf("connector %q: key %q is required and has a default", con.GetName(), k.GetName())
+			}
+			if k.GetDocumentation() == "" && !k.GetInternal() {
+				t.Errorf("connector %q: key %q has no documentation", con.GetName(), k.GetName())
+			}
+		}
+	}
+	c.description = d
+}
+
+// validate: wrong values are errors inside the answer, never a status.
+func (c *conformance) validate(t *testing.T, in *instance) {
+	for _, d := range c.description.GetConnectors() {
+		garbage := make(map[string]string)
+		for _, k := range d.GetConfigKeys() {
+			garbage[k.GetName()] = "\x01 no such thing ☃"
+		}
+		cases := map[string]map[string]string{
+			"nothing": nil, "garbage": garbage, "unknown keys": {"no.such.key": "x", "": "y"},
+			"long": {"no.such.key": strings.Repeat("x", 1<<20)},
+		}
+		if cfg, ok := c.o.Configs[d.GetName()]; ok {
+			cases["valid"] = cfg
+		}
+		for name, cfg := range cases {
+			a, err := in.client.Validate(callContext(t), &pluginv1.ValidateRequest{Connector: d.GetName(), Config: cfg})
+			if err != nil {
+				t.Errorf("%s: validate %s: %v", d.GetName(), name, err)
+				continue
+			}
+			c.checkValidation(t, d, name, a, cfg)
+		}
+	}
+}
+
+func (c *conformance) checkValidation(t *testing.T, d *pluginv1.ConnectorDescription, name string, a *pluginv1.ValidateResponse, cfg map[string]string) {
+	byName := make(map[string]*pluginv1.ConfigValue)
+	for i, v := range a.GetValues() {
+		byName[v.GetName()] = v
+		if i < len(d.GetConfigKeys()) && d.GetConfigKeys()[i].GetName() != v.GetName() {
+			t.Errorf("%s: validate %s: value %d is of key %q, the definition has %q", d.GetName(), name, i, v.GetName(), d.GetConfigKeys()[i].GetName())
+		}
+	}
+	for _, k := range d.GetConfigKeys() {
+		v := byName[k.GetName()]
+		switch {
+		case v == nil:
+			t.Errorf("%s: validate %s: no entry for key %q", d.GetName(), name, k.GetName())
+		case name == "nothing" && k.GetRequired() && len(v.GetErrors()) == 0:
+			t.Errorf("%s: validate %s: required key %q is missing and has no error", d.GetName(), name, k.GetName())
+		case name == "nothing" && cfg[k.GetName()] == "" && k.DefaultValue != nil && v.GetValue() != k.GetDefaultValue():
+			t.Errorf("%s: validate %s: key %q has value %q, its default is %q", d.GetName(), name, k.GetName(), v.GetValue(), k.GetDefaultValue())
+		case name == "valid" && len(v.GetErrors()) > 0:
+			t.Errorf("%s: validate %s: key %q: %s", d.GetName(), name, k.GetName(), strings.Join(v.GetErrors(), "; "))
+		}
+	}
+}
+
+// unknown: a connector that the plugin has not is an error, and the plugin goes on.
+func (c *conformance) unknown(t *testing.T, in *instance) {
+	if _, err := in.client.Validate(callContext(t), &pluginv1.ValidateRequest{Connector: "no-such-connector"}); err == nil {
+		t.Error("Validate of an unknown connector succeeds")
+	}
+	s, err := in.client.RunSource(callContext(t))
+	if err == nil {
+		_ = s.Send(&pluginv1.RunSourceRequest{Epoch: 1, Frame: &pluginv1.RunSourceRequest_Start{Start: &pluginv1.StartSource{Connector: "no-such-connector", CreditBytes: 1}}})
+		for err == nil {
+			var m *pluginv1.RunSourceResponse
+			if m, err = s.Recv(); m.GetFailure() != nil {
+				err = status.Error(codes.NotFound, "")
+			}
+		}
+	}
+	if code := status.Code(err); code == codes.Unavailable || code == codes.DeadlineExceeded {
+		t.Errorf("start of an unknown connector: %v", err)
+	}
+	if _, err := (healthv1.NewHealthClient(in.conn)).Check(callContext(t), &healthv1.HealthCheckRequest{Service: "plugin"}); err != nil {
+		t.Errorf("health of \"plugin\" after that: %v", err)
+	}
+}
+
+// connector walks the life cycle of connector.proto.
+func (c *conformance) connector(t *testing.T, in *instance, d *pluginv1.ConnectorDescription, cfg connect.Config) {
+	s, err := in.client.RunConnector(callContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	epoch := nextEpoch()
+	send := func(m *pluginv1.RunConnectorRequest) {
+		m.Epoch = epoch
+		if err := s.Send(m); err != nil {
+			t.Fatalf("send: %v", err)
+		}
+	}
+	// recv skips what may come at any time and answers questions for offsets.
+	recv := func() *pluginv1.RunConnectorResponse {
+		for {
+			m, err := s.Recv()
+			if err != nil {
+				t.Fatalf("the stream ended: %v", err)
+			}
+			if m.GetEpoch() != epoch {
+				t.Fatalf("a frame has epoch %d, the stream has %d", m.GetEpoch(), epoch)
+			}
+			switch f := m.GetFrame().(type) {
+			case *pluginv1.RunConnectorResponse_Heartbeat, *pluginv1.RunConnectorResponse_Logs, *pluginv1.RunConnectorResponse_Metrics,
+				*pluginv1.RunConnectorResponse_RequestReconfiguration:
+			case *pluginv1.RunConnectorResponse_ReadOffsets:
+				send(&pluginv1.RunConnectorRequest{Frame: &pluginv1.RunConnectorRequest_Offsets{Offsets: &pluginv1.Offsets{
+					RequestId: f.ReadOffsets.GetRequestId(), Offsets: make([][]byte, len(f.ReadOffsets.GetPartitions())),
+				}}})
+			default:
+				return m
+			}
+		}
+	}
+	send(&pluginv1.RunConnectorRequest{Frame: &pluginv1.RunConnectorRequest_Start{Start: &pluginv1.StartConnector{
+		Connector: d.GetName(), Name: "test", Config: cfg, HostCapabilities: hostCapabilities,
+	}}})
+	if m := recv(); m.GetStarted() == nil {
+		t.Fatalf("the answer to Start is %T: %s", m.GetFrame(), m.GetFailure().GetError().GetMessage())
+	}
+	send(&pluginv1.RunConnectorRequest{}) // a frame of a later version
+	for _, limit := range []uint32{3, 1} {
+		send(&pluginv1.RunConnectorRequest{Frame: &pluginv1.RunConnectorRequest_TaskConfigs{TaskConfigs: &pluginv1.TaskConfigs{RequestId: uint64(limit), MaxTasks: limit}}})
+		r := recv().GetTaskConfigsResult()
+		switch {
+		case r == nil || r.GetRequestId() != uint64(limit):
+			t.Fatalf("no answer to TaskConfigs %d", limit)
+		case r.GetError() != nil:
+			t.Fatalf("TaskConfigs: %s", r.GetError().GetMessage())
+		case len(r.GetConfigs()) > int(limit):
+			t.Errorf("%d task configs, at most %d were asked for", len(r.GetConfigs()), limit)
+		case len(r.GetConfigs()) > 0:
+			if c.taskConfigs == nil {
+				c.taskConfigs = make(map[string]connect.Config)
+			}
+			c.taskConfigs[d.GetName()] = r.GetConfigs()[0].GetConfig()
+		}
+	}
+	send(&pluginv1.RunConnectorRequest{Frame: &pluginv1.RunConnectorRequest_Stop{Stop: &pluginv1.StopConnector{DeadlineMs: 5000}}})
+	if m := recv(); m.GetStopped() == nil {
+		t.Fatalf("the answer to Stop is %T", m.GetFrame())
+	}
+	_ = s.CloseSend()
+	if m, err := s.Recv(); err == nil {
+		t.Errorf("frame %T after Stopped", m.GetFrame())
+	} else if status.Code(err) != codes.OK && err.Error() != "EOF" {
+		t.Errorf("the stream ended with %v", err)
+	}
+}
+
+// start opens a source task.
+func (c *conformance) start(t *testing.T, in *instance, name string, cfg connect.Config, store *Offsets, credit uint64, paused bool) *sourceDriver {
+	t.Helper()
+	d, err := openSource(in, &pluginv1.StartSource{
+		Connector: name, Name: "test", Config: cfg, CreditBytes: credit, HostCapabilities: append(slices.Clone(hostCapabilities), 9999), Paused: paused,
+	}, store, false, nextEpoch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.cancel)
+	c.await(t, d, "Started", func() bool { return d.started })
+	return d
+}
+
+func (c *conformance) await(t *testing.T, d *sourceDriver, what string, ok func() bool) {
+	t.Helper()
+	err := d.wait(what, waitTimeout, func() bool { return ok() || d.failure != nil || d.ended })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, v := range d.violations {
+		t.Error(v)
+	}
+	d.violations = nil
+	if err != nil || !ok() {
+		t.Fatalf("no %s: %v; failure %v; ended %v %v", what, err, d.failure, d.ended, d.endErr)
+	}
+}
+
+func (d *sourceDriver) count() (batches, records int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.batches, len(d.records)
+}
+
+func (c *conformance) source(t *testing.T, in *instance, name string, cfg connect.Config) {
+	t.Run("credit", func(t *testing.T) {
+		d := c.start(t, in, name, cfg, NewOffsets(), 1, false)
+		c.await(t, d, "batch", func() bool { return d.batches >= 1 })
+		time.Sleep(c.o.Quiet)
+		if n, _ := d.count(); n != 1 {
+			t.Errorf("%d batches were sent with a credit of one byte, want 1", n)
+		}
+		// A drain must be answered without credit, too.
+		d.sendDrain(500 * time.Millisecond)
+		c.await(t, d, "Drained", func() bool { return d.drained != nil })
+		d.closeSend()
+		c.await(t, d, "end of the stream", func() bool { return d.ended && d.endErr == nil })
+	})
+	t.Run("pause", func(t *testing.T) {
+		d := c.start(t, in, name, cfg, NewOffsets(), DefaultCreditBytes, true)
+		time.Sleep(c.o.Quiet)
+		if n, _ := d.count(); n != 0 {
+			t.Errorf("a task that was started paused sent %d batches", n)
+		}
+		d.send(&pluginv1.RunSourceRequest{Frame: &pluginv1.RunSourceRequest_Resume{Resume: &pluginv1.ResumeTask{}}})
+		c.await(t, d, "batch after Resume", func() bool { return d.batches >= 1 })
+		c.end(t, d)
+	})
+	t.Run("stale and unknown frames", func(t *testing.T) {
+		d := c.start(t, in, name, cfg, NewOffsets(), DefaultCreditBytes, true)
+		d.send(&pluginv1.RunSourceRequest{Epoch: d.epoch + 1000, Frame: &pluginv1.RunSourceRequest_Drain{Drain: &pluginv1.Drain{DeadlineMs: 1}}})
+		d.send(&pluginv1.RunSourceRequest{})
+		d.send(&pluginv1.RunSourceRequest{Frame: &pluginv1.RunSourceRequest_Commit{Commit: &pluginv1.Commit{}}})
+		time.Sleep(c.o.Quiet)
+		d.mu.Lock()
+		if d.drained != nil || d.failure != nil || d.ended {
+			t.Errorf("a frame of another epoch or version was obeyed: drained %v, failure %v, ended %v", d.drained, d.failure, d.ended)
+		}
+		d.mu.Unlock()
+		c.end(t, d)
+	})
+	t.Run("heartbeat", func(t *testing.T) {
+		d := c.start(t, in, name, cfg, NewOffsets(), DefaultCreditBytes, true)
+		c.await(t, d, "heartbeat", func() bool { return d.beats >= 1 })
+		c.end(t, d)
+	})
+	t.Run("restart", func(t *testing.T) { c.restart(t, in, name, cfg, (*sourceDriver).cancelled) })
+	if c.program != nil {
+		t.Run("kill -9", func(t *testing.T) {
+			c.restart(t, c.target.launch(t), name, cfg, nil)
+		})
+	}
+}
+
+func (d *sourceDriver) cancelled() { d.cancel() }
+
+// end drains a task as the worker does.
+func (c *conformance) end(t *testing.T, d *sourceDriver) {
+	t.Helper()
+	d.sendDrain(waitTimeout)
+	c.await(t, d, "Drained", func() bool { return d.drained != nil })
+	d.ack()
+	d.mu.Lock()
+	last := d.lastSeq
+	d.mu.Unlock()
+	d.commit(last)
+	d.commit(last) // sent again
+	d.closeSend()
+	c.await(t, d, "end of the stream", func() bool { return d.ended && d.endErr == nil })
+}
+
+// restart ends a task the hard way behind some stored records and starts another from their offsets: nothing
+// that was stored may come again.
+func (c *conformance) restart(t *testing.T, in *instance, name string, cfg connect.Config, cut func(*sourceDriver)) {
+	store := NewOffsets()
+	d := c.start(t, in, name, cfg, store, 1, false)
+	c.await(t, d, "batch", func() bool { return d.batches >= 1 })
+	d.ack()
+	d.mu.Lock()
+	stored := make(map[string]bool)
+	for _, r := range d.records[:min(int(d.committed), len(d.records))] {
+		if r.SourceOffset != nil {
+			stored[fmt.Sprint(r.SourcePartition, r.SourceOffset)] = true
+		}
+	}
+	d.mu.Unlock()
+	if cut != nil {
+		cut(d)
+		c.waitEnded(t, d)
+	} else {
+		_ = in.proc.cmd.Process.Kill()
+		if err := in.proc.exited(waitTimeout); err != nil {
+			t.Fatal(err)
+		}
+		in = c.target.launch(t)
+	}
+	again := c.start(t, in, name, cfg, store, DefaultCreditBytes, false)
+	_ = again.wait("batch", c.o.Quiet, func() bool { return again.batches >= 1 })
+	again.mu.Lock()
+	for _, r := range again.records {
+		if key := fmt.Sprint(r.SourcePartition, r.SourceOffset); r.SourceOffset != nil && stored[key] {
+			t.Errorf("a record whose offset %s was stored came again after the restart", key)
+			break
+		}
+	}
+	again.mu.Unlock()
+	c.end(t, again)
+}
+
+func (c *conformance) waitEnded(t *testing.T, d *sourceDriver) {
+	t.Helper()
+	if err := d.wait("end of the stream", waitTimeout, func() bool { return d.ended }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *conformance) sink(t *testing.T, in *instance, name string, cfg connect.Config) {
+	records := make(map[connect.TopicPartition][]Record)
+	for _, r := range c.o.Records {
+		tp := connect.TopicPartition{Topic: r.Topic, Partition: r.KafkaPartition}
+		r.Offset = int64(len(records[tp]))
+		records[tp] = append(records[tp], r)
+	}
+	tps := make([]connect.TopicPartition, 0, len(records))
+	for tp := range records {
+		tps = append(tps, tp)
+	}
+	if len(tps) == 0 {
+		tps = append(tps, connect.TopicPartition{Topic: "test"})
+	}
+	open := func(t *testing.T, credit uint64) *sinkDriver {
+		t.Helper()
+		d, err := openSink(in, &pluginv1.StartSink{
+			Connector: name, Name: "test", Config: cfg, CreditBytes: credit, HostCapabilities: hostCapabilities,
+		}, records, make(connect.Offsets), nextEpoch())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(d.cancel)
+		awaitSink(t, d, "Started", func() bool { return d.started })
+		return d
+	}
+	t.Run("put, flush, drain", func(t *testing.T) {
+		d := open(t, 1) // one frame at a time
+		mustSink(t, d, d.assign(tps, waitTimeout))
+		awaitSink(t, d, "acceptance of all records", func() bool { return d.accepted == d.nextSeq-1 && len(d.sent) == 0 })
+		f, err := d.flush(waitTimeout)
+		mustSink(t, d, err)
+		if f.GetError() != nil {
+			t.Errorf("flush: %s", f.GetError().GetMessage())
+		}
+		d.send(&pluginv1.RunSinkRequest{Frame: &pluginv1.RunSinkRequest_Records{Records: &pluginv1.Records{FirstSeq: d.nextSeq}}})
+		d.send(&pluginv1.RunSinkRequest{})
+		d.send(&pluginv1.RunSinkRequest{Epoch: d.epoch + 1000, Frame: &pluginv1.RunSinkRequest_Drain{Drain: &pluginv1.Drain{}}})
+		rv, err := d.revoke(tps, false, waitTimeout)
+		mustSink(t, d, err)
+		if rv.GetError() != nil {
+			t.Errorf("flush of the revocation: %s", rv.GetError().GetMessage())
+		}
+		for tp, log := range records {
+			if d.committed[tp] != int64(len(log)) {
+				t.Errorf("%s-%d: %d of %d records may be committed after the revocation", tp.Topic, tp.Partition, d.committed[tp], len(log))
+			}
+		}
+		d.mu.Lock()
+		if d.drained {
+			t.Error("a Drain of another epoch was obeyed")
+		}
+		d.mu.Unlock()
+		c.endSink(t, d)
+	})
+	t.Run("lost partitions", func(t *testing.T) {
+		d := open(t, DefaultCreditBytes)
+		mustSink(t, d, d.assign(tps, waitTimeout))
+		rv, err := d.revoke(tps, true, waitTimeout)
+		mustSink(t, d, err)
+		if len(rv.GetOffsets()) > 0 {
+			t.Error("Revoked names offsets of partitions that are lost")
+		}
+		c.endSink(t, d)
+	})
+	t.Run("cut", func(t *testing.T) {
+		d := open(t, DefaultCreditBytes)
+		mustSink(t, d, d.assign(tps, waitTimeout))
+		d.cancel()
+		if err := d.wait("end of the stream", waitTimeout, func() bool { return d.ended }); err != nil {
+			t.Fatal(err)
+		}
+		d = open(t, DefaultCreditBytes)
+		mustSink(t, d, d.assign(tps, waitTimeout))
+		awaitSink(t, d, "acceptance after a restart", func() bool { return d.accepted == d.nextSeq-1 && len(d.sent) == 0 })
+		_, err := d.revoke(tps, false, waitTimeout)
+		mustSink(t, d, err)
+		c.endSink(t, d)
+	})
+}
+
+func (c *conformance) endSink(t *testing.T, d *sinkDriver) {
+	t.Helper()
+	d.sendDrain(waitTimeout)
+	awaitSink(t, d, "Drained", func() bool { return d.drained })
+	d.closeSend()
+	awaitSink(t, d, "end of the stream", func() bool { return d.ended && d.endErr == nil })
+}
+
+func awaitSink(t *testing.T, d *sinkDriver, what string, ok func() bool) {
+	t.Helper()
+	err := d.wait(what, waitTimeout, func() bool { return ok() || d.failure != nil || d.ended })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, v := range d.violations {
+		t.Error(v)
+	}
+	d.violations = nil
+	if err != nil || !ok() {
+		t.Fatalf("no %s: %v; failure %v; ended %v %v", what, err, d.failure, d.ended, d.endErr)
+	}
+}
+
+func mustSink(t *testing.T, d *sinkDriver, err error) {
+	t.Helper()
+	if err != nil {
+		awaitSink(t, d, "state", func() bool { return false })
+		t.Fatal(err)
+	}
+}
+
+// process checks the program itself.
+func (c *conformance) process(t *testing.T) {
+	t.Run("without the cookie", func(t *testing.T) {
+		proc, line := c.program.start(t, false)
+		if err := proc.exited(waitTimeout); err != nil {
+			t.Fatal(err)
+		}
+		if proc.cmd.ProcessState.ExitCode() != 1 {
+			t.Errorf("started by a person it ends with status %d, want 1", proc.cmd.ProcessState.ExitCode())
+		}
+		if line != "" {
+			t.Errorf("started by a person it printed %q to standard output", line)
+		}
+		if proc.output() == "" {
+			t.Error("started by a person it gives no hint on standard error")
+		}
+	})
+	t.Run("keep-alive", func(t *testing.T) {
+		in := c.target.launch(t)
+		_ = in.proc.keepAlive.Close()
+		if err := in.proc.exited(time.Second); err != nil { // I-10
+			t.Errorf("after the end of the keep-alive pipe: %v", err)
+		}
+	})
+	t.Run("shutdown", func(t *testing.T) {
+		in := c.target.launch(t)
+		h, err := healthv1.NewHealthClient(in.conn).Check(callContext(t), &healthv1.HealthCheckRequest{Service: "plugin"})
+		if err != nil || h.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+			t.Errorf("health of \"plugin\": %v %v", h.GetStatus(), err)
+		}
+		if err := in.shutdown(callContext(t)); err != nil && status.Code(err) != codes.Unavailable {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if err := in.proc.exited(2 * time.Second); err != nil {
+			t.Errorf("after Shutdown: %v", err)
+		}
+	})
+}
+
+// residentKiB is the memory of a process, 0 where the system does not tell.
+func residentKiB(pid int) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for _, line := range bytes.Split(b, []byte("\n")) {
+		var n int
+		if _, err := fmt.Sscanf(string(line), "VmRSS: %d kB", &n); err == nil {
+			return n
+		}
+	}
+	return 0
+}
