@@ -47,6 +47,21 @@ func (c byteArrayConverter) ToHeader(dst []byte, topic, _ string, kafka []byte) 
 	return c.ToConnect(dst, topic, kafka)
 }
 
+// firstInvalid is where b stops being UTF-8, -1 if it is.
+func firstInvalid(b []byte) int {
+	if utf8.Valid(b) {
+		return -1
+	}
+	for i := 0; i < len(b); {
+		r, size := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
 // stringConverter writes Java's toString of a value; a string is handed through.
 type stringConverter struct {
 	// latin is set for the single-byte encodings: code points up to max are a byte.
@@ -64,8 +79,10 @@ func newString(props map[string]string) (both, error) {
 	}
 	top, ok := encodings[strings.ToUpper(enc)]
 	if !ok {
-		return nil, &Error{Class: ConfigException, Message: "Invalid value " + enc + " for configuration converter.encoding: " +
-			"only UTF-8, ISO-8859-1 and US-ASCII are supported"}
+		return nil, &Error{
+			Class: SerializationException, Message: "Unsupported encoding " + enc,
+			Cause: &Error{Class: ConfigException, Message: "converter.encoding may be UTF-8, ISO-8859-1 or US-ASCII"},
+		}
 	}
 	return &stringConverter{latin: top != 0, max: top}, nil
 }
@@ -130,9 +147,7 @@ func (c *stringConverter) ToConnect(dst []byte, _ string, kafka []byte) (schema 
 		}
 		return s, data.AppendBytes(dst, text), nil
 	}
-	// Bytes that are not UTF-8 stay as they are, so that they leave as they
-	// came (I-7); Java would put U+FFFD in their place.
-	return s, data.AppendBytes(dst, kafka), nil
+	return s, data.AppendBytes(dst, repairUTF8(kafka)), nil
 }
 
 func (c *stringConverter) FromHeader(dst []byte, topic, _ string, s *data.Schema, wire []byte) (out, after []byte, err error) {

@@ -117,10 +117,13 @@ func appendJavaFloat(dst []byte, f float64, bits int) []byte {
 		e--
 	}
 	mantissa, exponent := text[:e], text[e+1:]
-	dst = append(dst, mantissa...)
 	if bytes.IndexByte(mantissa, '.') < 0 {
-		dst = append(dst, ".0"...)
+		// One digit would do, Java takes the two that are nearest (4.9E-324).
+		text = strconv.AppendFloat(buf[:0], f, 'e', 1, bits)
+		e = bytes.IndexByte(text, 'e')
+		mantissa, exponent = text[:e], text[e+1:]
 	}
+	dst = append(dst, mantissa...)
 	dst = append(dst, 'E')
 	if exponent[0] == '-' {
 		dst = append(dst, '-')

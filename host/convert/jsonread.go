@@ -139,7 +139,7 @@ func (c *jsonConverter) payload(dst []byte, b jsonText, s *data.Schema, at int) 
 		}
 		return optional, appendNull(dst, optional), nil
 	}
-	after, err := r.value(dst, s, at, true)
+	after, err := r.value(dst, s, at)
 	if err != nil {
 		return nil, dst, err
 	}
@@ -246,13 +246,36 @@ func (r *jsonReader) null(dst []byte, s *data.Schema) ([]byte, error) {
 	return dst, dataError("Invalid null value for required %s field", s.Type())
 }
 
-// value writes the value at i. top tells that nothing validates it afterwards in Java.
-func (r *jsonReader) value(dst []byte, s *data.Schema, i int, top bool) ([]byte, error) {
+// wrongLogical: a schema of another type that has the name of a logical one is
+// only a label here; Java goes by the name and refuses what is under it.
+func (r *jsonReader) wrongLogical(s *data.Schema, i int) error {
+	if !s.HasName() || r.b[i] == 'n' {
+		return nil
+	}
+	switch k := kindOf(s); s.Name() {
+	case data.TimestampName:
+		if k != kindTimestamp && !r.isIntegral(i) {
+			return dataError("Invalid type for Timestamp, underlying representation should be integral but was %s", r.nodeType(i))
+		}
+	case data.DateName, data.TimeName:
+		if k != kindDate && k != kindTime && !r.isIntegral(i) {
+			name := s.Name()[len("org.apache.kafka.connect.data."):]
+			return dataError("Invalid type for %s, underlying representation should be integer but was %s", name, r.nodeType(i))
+		}
+	}
+	return nil
+}
+
+// value writes the value at i.
+func (r *jsonReader) value(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	if s == nil {
 		return r.any(dst, i, 0)
 	}
 	if r.b[i] == 'n' {
 		return r.null(dst, s)
+	}
+	if err := r.wrongLogical(s, i); err != nil {
+		return dst, err
 	}
 	if r.isNullText(s, i) {
 		if s.Optional() {
@@ -459,7 +482,7 @@ func (r *jsonReader) array(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	case '[':
 		start, n := len(dst), 0
 		for i = r.b.space(i + 1); r.b[i] != ']'; n++ {
-			if dst, err = r.value(dst, s.ValueSchema(), i, false); err != nil {
+			if dst, err = r.value(dst, s.ValueSchema(), i); err != nil {
 				return dst, err
 			}
 			if i = r.b.space(r.b.end(i)); r.b[i] == ',' {
@@ -471,7 +494,7 @@ func (r *jsonReader) array(dst []byte, s *data.Schema, i int) ([]byte, error) {
 		list := r.members(i)
 		dst = data.AppendBlockStart(dst, len(list))
 		for _, m := range list {
-			if dst, err = r.value(dst, s.ValueSchema(), m.at, false); err != nil {
+			if dst, err = r.value(dst, s.ValueSchema(), m.at); err != nil {
 				return dst, err
 			}
 		}
@@ -507,7 +530,7 @@ func (r *jsonReader) mapping(dst []byte, s *data.Schema, i int) (_ []byte, err e
 				dst = data.AppendPresence(dst, key, true)
 			}
 			dst = data.AppendBytes(dst, m.name)
-			if dst, err = r.value(dst, s.ValueSchema(), m.at, false); err != nil {
+			if dst, err = r.value(dst, s.ValueSchema(), m.at); err != nil {
 				return dst, err
 			}
 		}
@@ -542,11 +565,11 @@ func (r *jsonReader) tuple(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	if len(parts) != 2 {
 		return dst, dataError("Found invalid map entry, expected length 2 but found :%d", len(parts))
 	}
-	dst, err := r.value(dst, s.KeySchema(), parts[0], false)
+	dst, err := r.value(dst, s.KeySchema(), parts[0])
 	if err != nil {
 		return dst, err
 	}
-	return r.value(dst, s.ValueSchema(), parts[1], false)
+	return r.value(dst, s.ValueSchema(), parts[1])
 }
 
 func (r *jsonReader) structure(dst []byte, s *data.Schema, i int) ([]byte, error) {
@@ -604,7 +627,7 @@ func (r *jsonReader) field(dst []byte, f data.Field, at int) ([]byte, error) {
 	if r.isNullText(f.Schema, at) && !f.Schema.Optional() {
 		return dst, dataError("Invalid value: null used for required field: \"%s\", schema type: %s", f.Name, f.Schema.Type())
 	}
-	return r.value(dst, f.Schema, at, false)
+	return r.value(dst, f.Schema, at)
 }
 
 // any writes a value without a schema.

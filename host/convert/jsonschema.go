@@ -141,7 +141,7 @@ func (r *jsonReader) schemaDefault(b *data.Builder, parts map[string]int) (*data
 	if err != nil {
 		return nil, err
 	}
-	wire, err := r.value(nil, required, at, false)
+	wire, err := r.value(nil, required, at)
 	if err != nil {
 		return nil, err
 	}
