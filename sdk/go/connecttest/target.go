@@ -201,3 +201,9 @@ func (i *instance) shutdown(ctx context.Context) error {
 	}
 	return err
 }
+
+// Client launches a plugin and gives its raw gRPC client, for tests that say every frame themselves.
+func Client(t testing.TB, target Target) pluginv1.ConnectorPluginServiceClient {
+	t.Helper()
+	return target.launch(t).client
+}
