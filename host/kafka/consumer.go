@@ -177,7 +177,7 @@ func (c *Consumer) collect(fetches kgo.Fetches) (*Fetch, error) {
 					failure = c.fetchError(t.Topic, p.Partition, p.Err)
 				}
 				if len(p.Records) > 0 {
-					f.runs = append(f.runs, Run{Topic: t.Topic, Partition: p.Partition, records: p.Records})
+					f.runs = append(f.runs, Run{Topic: t.Topic, Partition: p.Partition, records: p.Records, highWatermark: p.HighWatermark})
 					f.records += len(p.Records)
 				}
 			}

@@ -88,8 +88,12 @@ type Run struct {
 	Topic     string
 	Partition int32
 
-	records []*kgo.Record
+	records       []*kgo.Record
+	highWatermark int64
 }
+
+// HighWatermark is the offset behind the partition's last record, as of this fetch.
+func (r *Run) HighWatermark() int64 { return r.highWatermark }
 
 // Len is the number of records.
 func (r *Run) Len() int { return len(r.records) }

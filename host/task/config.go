@@ -76,7 +76,7 @@ func (t Timing) withDefaults() Timing {
 }
 
 // SourceStream is the conversation with a source task; *plugin.SourceStream is one.
-// Recv is called from one goroutine, the rest from another; Close ends Recv.
+// Recv is called from one goroutine, the Send methods from any; Close ends Recv.
 type SourceStream interface {
 	Recv() (plugin.SourceEvent, error)
 	SendOffsets(requestID uint64, offsets [][]byte, failure error) error
@@ -181,7 +181,7 @@ type SourceConfig struct {
 	LogLevel      slog.Level
 	CreditBytes   int64 // bytes of batches that may be under way (I-4), 8 MiB if 0
 
-	// Open starts the task in its plugin.
+	// Open starts the task in its plugin. It returns when ctx ends.
 	Open func(ctx context.Context, start plugin.SourceStart) (SourceStream, error)
 	Converters
 	// Producer is closed by Run.
@@ -212,7 +212,8 @@ type SinkConfig struct {
 
 	// Open starts the task in its plugin. It is called again when the plugin's
 	// process died, while the consumer stays in its group: it waits as the
-	// back-off asks, starts a new process, and returns an error to give up.
+	// back-off asks, starts a new process, and returns an error to give up or
+	// when ctx ends.
 	Open func(ctx context.Context, start plugin.SinkStart) (SinkStream, error)
 	Converters
 	// Subscribe makes the consumer; Run closes it.
@@ -225,6 +226,16 @@ type SinkConfig struct {
 	Listener Listener
 	Logger   *slog.Logger
 }
+
+// What the runners need is what the packages below offer.
+var (
+	_ SourceStream = (*plugin.SourceStream)(nil)
+	_ SinkStream   = (*plugin.SinkStream)(nil)
+	_ Producer     = (*kafka.Producer)(nil)
+	_ Consumer     = (*kafka.Consumer)(nil)
+	_ TopicAdmin   = (*kafka.Admin)(nil)
+	_ OffsetStore  = store.OffsetStore(nil)
+)
 
 // defaultCreditBytes is the credit of a task whose configuration names none.
 const defaultCreditBytes = 8 << 20

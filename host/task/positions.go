@@ -14,6 +14,8 @@ type position struct {
 	sent, consumed int64
 	// committed is what the group has stored, or where it starts.
 	committed int64
+	// end is behind the partition's last record, as of the last fetch.
+	end int64
 	// pausedByTask: the task asked for no more records.
 	pausedByTask bool
 }
@@ -59,6 +61,15 @@ func (p *positions) remove(tp kafka.TopicPartition) {
 		delete(p.byID, pos.id)
 		delete(p.byTP, tp)
 	}
+}
+
+// lag is how many offsets lie between what was consumed and the ends.
+func (p *positions) lag() int64 {
+	var lag int64
+	for _, pos := range p.byTP {
+		lag += max(pos.end-pos.consumed, 0)
+	}
+	return lag
 }
 
 // dirty reports whether anything was read that is not committed.

@@ -18,6 +18,9 @@ type Snapshot struct {
 	Batches uint64
 	// InFlightBytes is what was taken over and is not finished.
 	InFlightBytes int64
+	// LagRecords is how far the task is behind the ends of its partitions, as of the
+	// last fetches (sink).
+	LagRecords int64
 	// Skipped are records that were dropped because errors are tolerated,
 	// Errors all failures of records.
 	Skipped, Errors uint64

@@ -205,6 +205,12 @@ func (r *sinkRun) poll(maxRecords int) {
 	}
 	if fetch.Len() > 0 {
 		r.fetch, r.fetchRun, r.fetchNext = fetch, 0, 0
+		for i := range fetch.Runs() {
+			run := &fetch.Runs()[i]
+			if pos, ok := r.positions.byTP[kafka.TopicPartition{Topic: run.Topic, Partition: run.Partition}]; ok {
+				pos.end = run.HighWatermark()
+			}
+		}
 	}
 }
 
@@ -296,6 +302,7 @@ func (r *sinkRun) enter(state State, err error) {
 func (r *sinkRun) publish() {
 	r.snap.State = r.state
 	r.snap.InFlightBytes = r.inFlight
+	r.snap.LagRecords = r.positions.lag()
 	if r.stream != nil {
 		r.snap.Call = r.stream.Call()
 	}

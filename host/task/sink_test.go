@@ -584,3 +584,35 @@ func TestSinkFailureOfTheTaskEndsIt(t *testing.T) {
 	require.ErrorAs(t, err, &remote)
 	require.Equal(t, "java.io.IOException: disk full", Trace(err))
 }
+
+func TestSinkGivesUpAtOnceWhenItsContextEnds(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	fill(t, addr, 0, 9)
+	ctx, cancel := context.WithCancel(context.Background())
+	var cfg SinkConfig
+	b := startSink(t, addr, func(c *SinkConfig) { cfg = *c }, nil)
+	b.task.Stop()
+	require.NoError(t, b.wait(t))
+	task := NewSink(cfg)
+	result := make(chan error, 1)
+	go func() { result <- task.Run(ctx) }()
+	eventually(t, "running", func() bool { return task.Snapshot().State == Running })
+	cancel()
+	select {
+	case err := <-result:
+		require.ErrorIs(t, err, context.Canceled)
+	case <-time.After(5 * time.Second):
+		t.Fatal("it did not give up")
+	}
+}
+
+func TestSinkTellsItsLag(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	fill(t, addr, 0, 4999)
+	b := startSink(t, addr, func(cfg *SinkConfig) { cfg.CreditBytes = 64 << 10 }, func(_ int, s *scriptedSink) { s.holdAccept = true })
+	eventually(t, "a lag", func() bool { return b.task.Snapshot().LagRecords > 1000 })
+	b.stream(0).release()
+	eventually(t, "no lag", func() bool { return b.task.Snapshot().LagRecords == 0 && b.stream(0).count() == 5000 })
+	b.task.Stop()
+	require.NoError(t, b.wait(t))
+}

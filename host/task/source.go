@@ -186,6 +186,9 @@ func (r *sourceRun) enter() {
 func (r *sourceRun) publish() {
 	r.snap.InFlightBytes = r.credit.held
 	r.snap.CommittedThrough = r.committed
+	if r.stream != nil {
+		r.snap.Call = r.stream.Call()
+	}
 	r.progress.publish(r.snap)
 }
 

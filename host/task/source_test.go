@@ -432,3 +432,101 @@ func TestSourceGivesUpAtOnceWhenItsContextEnds(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, <-result, context.Canceled)
 }
+
+func TestSourceEndsCleanlyWhereverThePluginDies(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	death := &plugin.DeathError{Plugin: "scripted"}
+	for name, c := range map[string]struct {
+		script func(*scriptedSource)
+		play   func(*sourceBench, uint32)
+		stop   bool
+		stored string
+		clean  bool
+	}{
+		"before Started": {play: func(b *sourceBench, _ uint32) { b.stream.end(death) }},
+		"behind a batch": {play: func(b *sourceBench, p uint32) {
+			b.stream.emit(plugin.Started{})
+			b.stream.lines(t, "out", "x", p, 3)
+			b.stream.end(death)
+		}, stored: `{"position":3}`},
+		"while it drains": {
+			script: func(s *scriptedSource) { s.onDrain = func(s *scriptedSource) { s.end(death) } },
+			play: func(b *sourceBench, p uint32) {
+				b.stream.emit(plugin.Started{})
+				b.stream.lines(t, "out", "x", p, 3)
+			}, stop: true, stored: `{"position":3}`,
+		},
+		"behind Drained": {
+			script: func(s *scriptedSource) {
+				s.onDrain = func(s *scriptedSource) { s.emit(plugin.Drained{LastSeq: s.last()}); s.end(death) }
+				s.onCloseSend = func(*scriptedSource) {}
+			},
+			play: func(b *sourceBench, p uint32) {
+				b.stream.emit(plugin.Started{})
+				b.stream.lines(t, "out", "x", p, 3)
+			}, stop: true, stored: `{"position":3}`, clean: true, // nothing can be lost any more
+		},
+		"while it closes": {
+			script: func(s *scriptedSource) { s.onCloseSend = func(s *scriptedSource) { s.end(death) } },
+			play: func(b *sourceBench, p uint32) {
+				b.stream.emit(plugin.Started{})
+				b.stream.lines(t, "out", "x", p, 3)
+			}, stop: true, stored: `{"position":3}`, clean: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := startSource(t, addr, func(cfg *SourceConfig, s *scriptedSource) {
+				cfg.Timing.OffsetFlushInterval = time.Hour
+				if c.script != nil {
+					c.script(s)
+				}
+			})
+			c.play(b, b.stream.partition(t, map[string]any{"file": "a"}))
+			if c.stop {
+				eventually(t, "records", func() bool { return b.task.Snapshot().Records == 3 })
+				b.task.Stop()
+			}
+			err := b.wait(t)
+			if c.clean {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, death)
+			}
+			require.Equal(t, c.stored, b.store.value(t, srcKey)) // I-1
+		})
+	}
+}
+
+func TestSourceCommitsAtOnceForATaskThatAsksForIt(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	b := startSource(t, addr, func(cfg *SourceConfig, _ *scriptedSource) { cfg.Timing.OffsetFlushInterval = time.Hour })
+	b.stream.emit(plugin.Started{Capabilities: plugin.Capabilities{plugin.EagerCommit}})
+	p := b.stream.partition(t, map[string]any{"file": "a"})
+	for range 20 {
+		b.stream.lines(t, "out", "line", p, 10)
+	}
+	eventually(t, "commit without waiting for the interval", func() bool { return b.stream.lastCommit() == 200 })
+	b.task.Stop()
+	require.NoError(t, b.wait(t))
+}
+
+// TestSourceGivesAllCreditBack: I-4 in both directions, nothing leaks.
+func TestSourceGivesAllCreditBack(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	b := startSource(t, addr, func(cfg *SourceConfig, _ *scriptedSource) { cfg.CreditBytes = 1 << 20 })
+	b.stream.emit(plugin.Started{})
+	p := b.stream.partition(t, map[string]any{"file": "a"})
+	cost := int64(0)
+	for i := range 50 {
+		values := []string{strings.Repeat("x", i*10)}
+		batch := b.stream.batch(t, "out", p, uint64(i+1), values)
+		cost += batch.Cost()
+		b.stream.emit(batch)
+	}
+	b.stream.mu.Lock()
+	b.stream.nextSeq = 51
+	b.stream.mu.Unlock()
+	eventually(t, "all credit", func() bool { b.stream.mu.Lock(); defer b.stream.mu.Unlock(); return b.stream.credits == cost })
+	b.task.Stop()
+	require.NoError(t, b.wait(t))
+}
