@@ -2,7 +2,6 @@ package connect
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 
 	pluginv1 "github.com/tailrace/tailrace/gen/tailrace/plugin/v1"
@@ -30,7 +29,6 @@ type sourceLane struct {
 	cut     atomic.Bool // give up what is not sent
 	drained atomic.Bool // say so at the end
 	over    chan struct{}
-	once    sync.Once
 
 	// Of the writer.
 	ledger sendLedger
@@ -74,9 +72,9 @@ func (l *sourceLane) newBuilder() (*wire.SourceBatchBuilder, error) {
 	return nil, errStreamOver
 }
 
-// finish says that nothing will be delivered any more.
+// finish says that nothing will be delivered any more. Only the goroutine that delivers calls it, once.
 func (l *sourceLane) finish() {
-	l.once.Do(func() { close(l.ready) })
+	close(l.ready)
 	l.poke()
 }
 

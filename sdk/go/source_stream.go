@@ -79,7 +79,6 @@ func (s *service) RunSource(stream pluginv1.ConnectorPluginService_RunSourceServ
 	go r.author(ctx, src)
 	err = r.out.run(ctx, r.lane)
 	cancel()
-	r.lane.finish()
 	// A task whose code hangs is left behind; its process is the host's to replace.
 	select {
 	case <-r.authorDone:

@@ -523,3 +523,11 @@ func TestPartitionHandlesAreOnePerMap(t *testing.T) {
 	}
 	connecttest.RunSource(t, sourcePlugin(task), nil)
 }
+
+func TestAStreamThatIsCutWhileBatchesWaitEndsCleanly(t *testing.T) {
+	for range 30 {
+		s := connecttest.RunSource(t, sourcePlugin(counting(1<<40, 50)), nil, connecttest.Credit(50_000))
+		s.Next(100)
+		s.Kill()
+	}
+}

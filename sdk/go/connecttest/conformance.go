@@ -20,7 +20,7 @@ import (
 	connect "github.com/tailrace/tailrace/sdk/go"
 )
 
-// Conformance options.
+// Options of Conformance.
 type Options struct {
 	// Configs are valid configurations by connector name. A connector without one is only
 	// described and validated. A source must give at least one record with it, and may give them in many batches.
@@ -559,7 +559,9 @@ func (c *conformance) process(t *testing.T) {
 		}
 	})
 	t.Run("keep-alive", func(t *testing.T) {
+		began := time.Now()
 		in := c.target.launch(t)
+		t.Logf("started in %s, %d KiB resident", time.Since(began).Round(time.Millisecond), residentKiB(in.proc.cmd.Process.Pid))
 		_ = in.proc.keepAlive.Close()
 		if err := in.proc.exited(time.Second); err != nil { // I-10
 			t.Errorf("after the end of the keep-alive pipe: %v", err)
