@@ -31,7 +31,7 @@ type Program struct {
 	Path string
 	// Name is (until the plugin has described itself) the manifest's name, else the file's name.
 	Name string
-	// Command is the program's file, absolute and with links resolved; Args follow it.
+	// Command is the program's file, absolute; Args follow it.
 	Command string
 	Args    []string
 	Env     map[string]string
@@ -71,7 +71,7 @@ type fingerprint struct {
 	ModNanos   int64  `json:"modNanos"`
 	ChangeNano int64  `json:"changeNanos"`
 	Inode      uint64 `json:"inode"`
-	Manifest   int64  `json:"manifestNanos,omitempty"`
+	Manifest   int64  `json:"manifestNanos,omitempty"` // latest change of plugin.yaml and of the files that its args name
 }
 
 // changed is the later of the times in the fingerprint at which the content changed.
@@ -92,25 +92,31 @@ func readProgram(path string) (Program, fingerprint, error) {
 	program := Program{Path: path, Name: name, Command: path}
 	var print fingerprint
 	if info.IsDir() {
-		modified, err := program.readManifest(path)
-		if err != nil {
+		if err := program.readManifest(path); err != nil {
 			return program, fingerprint{}, err
 		}
-		print.Manifest = modified.UnixNano()
+		for _, file := range program.files() {
+			if info, err := os.Stat(file); err == nil {
+				_, changed := inode(info)
+				print.Manifest = max(print.Manifest, info.ModTime().UnixNano(), changed)
+			}
+		}
 	} else {
 		program.Name = strings.TrimSuffix(name, filepath.Ext(name))
 	}
-	if program.Command, err = filepath.EvalSymlinks(program.Command); err != nil {
-		return program, print, statError(program.Command, err)
-	}
 	if program.Command, err = filepath.Abs(program.Command); err != nil {
 		return program, print, err
+	}
+	// A link is followed to tell versions apart, not to start the program: the Python of a venv finds its packages, and a
+	// multi-call program its name, by the path that it was called by.
+	if print.Command, err = filepath.EvalSymlinks(program.Command); err != nil {
+		return program, print, statError(program.Command, err)
 	}
 	if info, err = os.Stat(program.Command); err != nil {
 		return program, print, statError(program.Command, err)
 	}
 	program.Size, program.ModTime = info.Size(), info.ModTime()
-	print.Command, print.Size, print.ModNanos = program.Command, info.Size(), info.ModTime().UnixNano()
+	print.Size, print.ModNanos = info.Size(), info.ModTime().UnixNano()
 	print.Inode, print.ChangeNano = inode(info)
 	switch {
 	case !info.Mode().IsRegular():
@@ -131,43 +137,43 @@ func statError(path string, err error) error {
 }
 
 // readManifest fills the program from a folder's plugin.yaml. Paths in it are relative to the folder.
-func (p *Program) readManifest(folder string) (time.Time, error) {
+func (p *Program) readManifest(folder string) error {
 	file := filepath.Join(folder, ManifestName)
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return time.Time{}, errIgnored
+		return errIgnored
 	}
 	if err != nil {
-		return time.Time{}, statError(file, err)
+		return statError(file, err)
 	}
 	if info.Size() > maxManifestBytes {
-		return time.Time{}, fmt.Errorf("%s is larger than %d KiB", file, maxManifestBytes>>10)
+		return fmt.Errorf("%s is larger than %d KiB", file, maxManifestBytes>>10)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("cannot read %s: %w", file, err)
+		return fmt.Errorf("cannot read %s: %w", file, err)
 	}
 	var m manifest
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&m); err != nil {
-		return time.Time{}, fmt.Errorf("%s: %w; its keys are name, command, args and env", file, err)
+		return fmt.Errorf("%s: %w; its keys are name, command, args and env", file, err)
 	}
 	if m.Command == "" {
-		return time.Time{}, fmt.Errorf("%s names no command", file)
+		return fmt.Errorf("%s names no command", file)
 	}
 	folder, err = filepath.Abs(folder)
 	if err != nil {
-		return time.Time{}, err
+		return err
 	}
 	if m.Name != "" {
 		p.Name = m.Name
 	}
 	if p.Command, err = findCommand(folder, m.Command); err != nil {
-		return time.Time{}, fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	p.Args, p.Env, p.Dir = m.Args, m.Env, folder
-	return info.ModTime(), nil
+	return nil
 }
 
 // findCommand resolves a manifest's command: a path (relative to the folder) when it has a slash or such a file is in the
@@ -189,19 +195,27 @@ func findCommand(folder, command string) (string, error) {
 	return "", fmt.Errorf("its command %q is neither in the folder nor in PATH", command)
 }
 
+// files are what makes up a folder's plugin beside the command: plugin.yaml, and the script that an interpreter runs.
+func (p Program) files() []string {
+	if p.Dir == "" {
+		return nil
+	}
+	files := []string{filepath.Join(p.Path, ManifestName)}
+	for _, argument := range p.Args {
+		if !filepath.IsAbs(argument) {
+			argument = filepath.Join(p.Dir, argument)
+		}
+		if info, err := os.Stat(argument); err == nil && info.Mode().IsRegular() {
+			files = append(files, argument)
+		}
+	}
+	return files
+}
+
 // checksum reads the program (and the manifest of a folder).
 func (p Program) checksum() (string, error) {
 	hash := sha256.New()
-	files := []string{p.Command}
-	if p.Dir != "" {
-		files = append(files, filepath.Join(p.Path, ManifestName))
-		for _, argument := range p.Args { // the script that an interpreter runs is the plugin
-			if info, err := os.Stat(filepath.Join(p.Dir, argument)); err == nil && info.Mode().IsRegular() {
-				files = append(files, filepath.Join(p.Dir, argument))
-			}
-		}
-	}
-	for _, name := range files {
+	for _, name := range append([]string{p.Command}, p.files()...) {
 		file, err := os.Open(name)
 		if err != nil {
 			return "", fmt.Errorf("cannot read %s: %w", name, err)
