@@ -150,7 +150,7 @@ func (h *Host) Acquire(ctx context.Context, launch Launch) (*Instance, error) {
 			return nil, entry.err
 		}
 		select {
-		case <-entry.instance.ctx.Done(): // dead: forget it and try again
+		case <-entry.instance.process.Done(): // dead: forget it and try again
 			h.release(key, entry) //nolint:contextcheck // giving a process back must not depend on the caller's context
 			h.forget(key, entry)
 			if err := ctx.Err(); err != nil {

@@ -14,6 +14,10 @@ type Snapshot struct {
 	State State
 	// Records and Bytes passed through: acknowledged by Kafka (source), accepted by the task (sink).
 	Records, Bytes uint64
+	// Progress grows while the task gets further than it ever was. Records that
+	// come again after a restart do not count, so a task that dies of the same
+	// record again and again stands still.
+	Progress uint64
 	// Batches is the number of frames of records.
 	Batches uint64
 	// InFlightBytes is what was taken over and is not finished.

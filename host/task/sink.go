@@ -55,8 +55,8 @@ func (s *Sink) Snapshot() Snapshot { return s.progress.load() }
 func (s *Sink) Run(ctx context.Context) error {
 	r := newSinkRun(ctx, s)
 	s.control.pokes(r.waker.wake)
-	r.run()
-	r.finish()
+	r.run()    //nolint:contextcheck // the run keeps its context, because callbacks need it too
+	r.finish() //nolint:contextcheck // as above
 	return r.cause
 }
 
@@ -103,6 +103,7 @@ type sinkRun struct {
 	blocked   bool // the next record does not fit into what is left of the credit
 	lastSeq   uint64
 	accepted  uint64
+	furthest  map[kafka.TopicPartition]int64 // the last offset that any process accepted
 	segments  segments
 
 	flushToken   uint64 // of the flush under way, 0 for none

@@ -131,6 +131,7 @@ func (r *sinkRun) handle(e sinkEvent) {
 	case plugin.Accepted:
 		r.snap.Records += event.Through - r.accepted
 		r.snap.Bytes += uint64(max(event.Bytes, 0))
+		r.advance(event.Through)
 		r.accepted = event.Through
 		r.inFlight -= event.Bytes
 		r.blocked = false
@@ -586,5 +587,21 @@ func (r *sinkRun) drain(ctx context.Context) {
 	}
 	if !r.over && r.cause == nil {
 		r.cause = &DrainTimeoutError{What: "it did not end its stream", Call: r.stream.Call()}
+	}
+}
+
+// advance counts what is accepted beyond the furthest record that was ever
+// accepted, also by an earlier process: records that come again are no progress.
+func (r *sinkRun) advance(through uint64) {
+	tp, offset, ok := r.segments.find(through)
+	if !ok {
+		return
+	}
+	if r.furthest == nil {
+		r.furthest = make(map[kafka.TopicPartition]int64)
+	}
+	if before, known := r.furthest[tp]; !known || offset > before {
+		r.furthest[tp] = offset
+		r.snap.Progress++
 	}
 }

@@ -52,7 +52,7 @@ func (s *Source) Snapshot() Snapshot {
 // gives up at once, without draining. Run is called once.
 func (s *Source) Run(ctx context.Context) error {
 	r := newSourceRun(s)
-	defer r.cleanUp()
+	defer r.cleanUp(ctx)
 	r.enter()
 	if err := r.open(ctx); err != nil {
 		if stop, _ := s.control.get(); stop {
@@ -96,8 +96,8 @@ type sourceRun struct {
 	quit     chan struct{}
 	workers  sync.WaitGroup
 
-	produceCtx    context.Context // ends the sender's calls
-	cancelProduce context.CancelFunc
+	runCtx    context.Context // of everything beside the owner; ends with the run
+	cancelRun context.CancelFunc
 
 	committed  uint64    // the last Commit sent
 	deadline   time.Time // of a stop; zero before
@@ -141,7 +141,7 @@ func (r *sourceRun) open(ctx context.Context) error {
 		return err
 	}
 	r.stream = stream
-	r.produceCtx, r.cancelProduce = context.WithCancel(context.WithoutCancel(ctx))
+	r.runCtx, r.cancelRun = context.WithCancel(context.WithoutCancel(ctx))
 	r.workers.Go(r.read)
 	r.workers.Go(r.send)
 	return nil
@@ -150,17 +150,17 @@ func (r *sourceRun) open(ctx context.Context) error {
 // cleanUp ends the goroutines and closes the producer. Records that Kafka did
 // not acknowledge by now are given up: their offsets are not stored, so they
 // come again.
-func (r *sourceRun) cleanUp() {
+func (r *sourceRun) cleanUp(ctx context.Context) {
 	close(r.quit)
 	if r.stream != nil {
 		r.stream.Close()
-		r.cancelProduce()
+		r.cancelRun()
 	}
 	wait := time.Duration(0)
 	if r.life.cause == nil {
 		wait = time.Until(r.deadline)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), max(wait, 100*time.Millisecond))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(wait, 100*time.Millisecond))
 	defer cancel()
 	if err := r.cfg.Producer.Close(ctx); err != nil && r.ledger.inFlight > 0 {
 		r.logger.Warn("records were given up on the way to Kafka; they are read again from the last stored offset", "batches", r.ledger.inFlight, "error", err)
@@ -288,6 +288,7 @@ func (r *sourceRun) acknowledge() {
 		p := a.batch
 		if !a.discarded {
 			r.snap.Records += uint64(a.records - len(a.failed))
+			r.snap.Progress = r.snap.Records // a start goes on behind what is durable
 			r.snap.Bytes += uint64(p.bytes)
 		}
 		r.credit.release(p.cost)

@@ -23,7 +23,7 @@ const stopDeadline = 5 * time.Second
 func (r *connectorRunner) run() {
 	defer close(r.done)
 	defer r.cut()
-	r.loop(r.once, r.tell)
+	r.loop(func(ctx context.Context) (bool, error) { return false, r.once(ctx) }, r.tell)
 }
 
 func (r *connectorRunner) tell(state store.State, err error) {

@@ -145,12 +145,17 @@ func outcome(err error, stopping, renewed bool) next {
 	return fail
 }
 
-// loop runs once again and again, as outcome says. told hears of RESTARTING and FAILED.
-func (r *runner) loop(once func(context.Context) error, told func(store.State, error)) {
+// loop runs once again and again, as outcome says. once reports whether the run
+// got further than any before: a death after progress is not counted as one in a
+// row. told hears of RESTARTING and FAILED.
+func (r *runner) loop(once func(context.Context) (progress bool, err error), told func(store.State, error)) {
 	var history plugin.Restarts
 	for {
 		started := time.Now()
-		err := once(r.life)
+		progress, err := once(r.life)
+		if progress {
+			history = plugin.Restarts{}
+		}
 		var delay time.Duration
 		switch outcome(err, r.isStopping() || r.life.Err() != nil, r.takeRenewed()) {
 		case finish:

@@ -93,20 +93,20 @@ func (r *taskRunner) tell(state store.State, err error) {
 }
 
 // once is one life of the task on one plugin process (a sink may outlive its process).
-func (r *taskRunner) once(ctx context.Context) error {
+func (r *taskRunner) once(ctx context.Context) (progress bool, err error) {
 	s, err := r.acquire(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer s.Release()
 	t, err := r.build(s)
 	if err != nil {
-		return s.failure("task "+r.id.String(), err)
+		return false, s.failure("task "+r.id.String(), err)
 	}
 	r.mu.Lock()
 	if r.stopped {
 		r.mu.Unlock()
-		return nil
+		return false, nil
 	}
 	r.current = t
 	r.mu.Unlock()
@@ -114,7 +114,7 @@ func (r *taskRunner) once(ctx context.Context) error {
 	r.mu.Lock()
 	r.current, r.last = nil, t.Snapshot()
 	r.mu.Unlock()
-	return s.failure("task "+r.id.String(), err)
+	return r.last.Progress > 0, s.failure("task "+r.id.String(), err)
 }
 
 // build puts the task together from the configuration.
@@ -194,6 +194,8 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 
 func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings) conversation {
 	reopen := &reopener{runner: r.runner, first: s}
+	var sink *task.Sink
+	reopen.progress = func() uint64 { return sink.Snapshot().Progress }
 	cfg := task.SinkConfig{
 		ID: r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Paused: c.paused,
 		// A sink counts its epoch up with each new process: leave room below the next start.
@@ -218,7 +220,8 @@ func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings)
 		},
 		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.w.cfg.Logger,
 	}
-	return &closing{conversation: task.NewSink(cfg), close: reopen.release}
+	sink = task.NewSink(cfg)
+	return &closing{conversation: sink, close: reopen.release}
 }
 
 // sinkEpochs is how many epochs a sink may use up by itself.
@@ -280,12 +283,18 @@ type reopener struct {
 	share   *share // of a later process
 	history plugin.Restarts
 	since   time.Time
+	// progress is the task's Snapshot.Progress, reached what it was at the last death.
+	progress func() uint64
+	reached  uint64
 }
 
 func (o *reopener) open(ctx context.Context, start plugin.SinkStart) (task.SinkStream, error) {
 	if o.since.IsZero() {
 		o.since = time.Now()
 		return openSink(ctx, o.first, start)
+	}
+	if now := o.progress(); now > o.reached {
+		o.history, o.reached = plugin.Restarts{}, now
 	}
 	for {
 		delay, history := plugin.DefaultBackoff.Next(o.history, time.Since(o.since), jitter())
