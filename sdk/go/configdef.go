@@ -251,13 +251,13 @@ func parseNumber(t ConfigType, text string) (float64, error) {
 	if bits > 0 {
 		n, err := strconv.ParseInt(text, 10, bits)
 		if err != nil {
-			return 0, errors.New("Not a number of type " + t.String()) //nolint:staticcheck // Kafka's words
+			return 0, errors.New("Not a number of type " + t.String())
 		}
 		return float64(n), nil
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(n) && !strings.EqualFold(text, "nan") {
-		return 0, errors.New("Not a number of type " + t.String()) //nolint:staticcheck // Kafka's words
+		return 0, errors.New("Not a number of type " + t.String())
 	}
 	return n, nil
 }

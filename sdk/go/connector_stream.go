@@ -45,6 +45,7 @@ type connectorRun struct {
 	out       *outbox[*pluginv1.RunConnectorResponse]
 	log       *logBuffer
 	offsets   *offsetQuestions
+	reader    OffsetReader // offsets, or none for a sink
 	questions chan *pluginv1.RunConnectorRequest
 	closed    chan struct{} // the host closed its half
 	raised    chan error
@@ -78,6 +79,9 @@ func (s *service) RunConnector(stream pluginv1.ConnectorPluginService_RunConnect
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	r := newConnectorRun(stream, first.GetEpoch(), start, connector)
+	if _, err := s.plugin.sink(start.GetConnector()); err == nil {
+		r.reader = noOffsets{}
+	}
 	go r.receive(cancel)
 	go r.author(ctx, start, initialize == nil, err)
 	err = r.out.run(ctx, nil)
@@ -105,6 +109,7 @@ func newConnectorRun(stream pluginv1.ConnectorPluginService_RunConnectorServer, 
 	r.offsets = &offsetQuestions{ask: func(ctx context.Context, q *pluginv1.ReadOffsets) error {
 		return r.out.post(ctx, &pluginv1.RunConnectorResponse{Epoch: epoch, Frame: &pluginv1.RunConnectorResponse_ReadOffsets{ReadOffsets: q}})
 	}}
+	r.reader = r.offsets
 	return r
 }
 
@@ -208,7 +213,7 @@ func (r *connectorRun) author(ctx context.Context, start *pluginv1.StartConnecto
 
 func (r *connectorRun) begin(ctx context.Context, start *pluginv1.StartConnector) error {
 	host := &ConnectorContext{
-		name: r.name, log: r.log.logger(), offsets: r.offsets,
+		name: r.name, log: r.log.logger(), offsets: r.reader,
 		reconf: func() {
 			_ = r.out.post(ctx, &pluginv1.RunConnectorResponse{Epoch: r.epoch, Frame: &pluginv1.RunConnectorResponse_RequestReconfiguration{
 				RequestReconfiguration: &pluginv1.RequestReconfiguration{},

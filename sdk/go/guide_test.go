@@ -37,7 +37,7 @@ func TestTheGuideBuildsAndPasses(t *testing.T) {
 	bin := filepath.Join(dir, "ticks")
 	run := func(args ...string) {
 		t.Helper()
-		cmd := exec.Command("go", args...)
+		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "go %v\n%s", args, out)
@@ -46,7 +46,7 @@ func TestTheGuideBuildsAndPasses(t *testing.T) {
 	run("build", "-overlay", overlayFile, "-o", bin, pkg)
 	testBin := filepath.Join(dir, "ticks.test")
 	run("test", "-vet=off", "-overlay", overlayFile, "-c", "-o", testBin, pkg)
-	cmd := exec.Command(testBin, "-test.v")
+	cmd := exec.CommandContext(t.Context(), testBin, "-test.v")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TICKS="+bin)
 	out, err := cmd.CombinedOutput()

@@ -227,7 +227,6 @@ func NewServer(svc pluginv1.ConnectorPluginServiceServer, shutdown func()) *grpc
 		grpc.StaticConnWindowSize(windowBytes),
 		grpc.ReadBufferSize(ioBufferBytes),
 		grpc.WriteBufferSize(ioBufferBytes),
-		grpc.SharedWriteBuffer(true),
 		grpc.ConnectionTimeout(10*time.Second),
 	)
 	pluginv1.RegisterConnectorPluginServiceServer(server, svc)

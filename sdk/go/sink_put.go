@@ -36,8 +36,8 @@ func (r *sinkRun) records(ctx context.Context, f *pluginv1.Records) error {
 		var retriable *RetriableError
 		if !errors.As(err, &retriable) {
 			if ctx.Err() != nil || r.isExpired() {
-				r.state.giveUp() // nobody waits for it any more
-				return nil
+				r.state.giveUp()
+				return nil //nolint:nilerr // nobody waits for it any more
 			}
 			return fmt.Errorf("put %s: %w", batch.span(), err)
 		}

@@ -273,7 +273,7 @@ func (r *sourceRun) poll(ctx context.Context, task *SourceContext) error {
 		}
 		batch.flush()
 		if ctx.Err() != nil || errors.Is(batch.err, errStreamOver) {
-			return nil
+			return nil //nolint:nilerr // nobody waits for it any more
 		}
 		if batch.err != nil {
 			return fmt.Errorf("poll: %w", batch.err)

@@ -21,8 +21,13 @@ func TestBackoffDoublesUpToItsBound(t *testing.T) {
 		after time.Duration
 		want  time.Duration
 	}{
-		{1, 0, 100 * time.Millisecond}, {2, 0, 200 * time.Millisecond}, {9, 0, 25600 * time.Millisecond}, {10, 0, 30 * time.Second},
-		{1 << 40, 0, 30 * time.Second}, {5, time.Hour, time.Hour}, {1, time.Nanosecond, time.Nanosecond},
+		{1, 0, 100 * time.Millisecond},
+		{2, 0, 200 * time.Millisecond},
+		{9, 0, 25600 * time.Millisecond},
+		{10, 0, 30 * time.Second},
+		{1 << 40, 0, 30 * time.Second},
+		{5, time.Hour, time.Hour},
+		{1, time.Nanosecond, time.Nanosecond},
 	}
 	for _, c := range cases {
 		require.Equal(t, c.want, backoff(c.n, &RetriableError{After: c.after, Err: errors.New("x")}), "n %d after %s", c.n, c.after)

@@ -31,7 +31,7 @@ func unixClient(b *testing.B, p connect.Plugin) pluginv1.ConnectorPluginServiceC
 	}
 	server := connect.NewServer(svc, func() {})
 	path := filepath.Join(b.TempDir(), "s")
-	l, err := net.Listen("unix", path)
+	l, err := (&net.ListenConfig{}).Listen(b.Context(), "unix", path)
 	if err != nil {
 		b.Fatal(err)
 	}

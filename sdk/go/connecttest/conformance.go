@@ -204,7 +204,7 @@ func (c *conformance) unknown(t *testing.T, in *instance) {
 	if code := status.Code(err); code == codes.Unavailable || code == codes.DeadlineExceeded {
 		t.Errorf("start of an unknown connector: %v", err)
 	}
-	if _, err := (healthv1.NewHealthClient(in.conn)).Check(callContext(t), &healthv1.HealthCheckRequest{Service: "plugin"}); err != nil {
+	if _, err := healthv1.NewHealthClient(in.conn).Check(callContext(t), &healthv1.HealthCheckRequest{Service: "plugin"}); err != nil {
 		t.Errorf("health of \"plugin\" after that: %v", err)
 	}
 }

@@ -369,7 +369,7 @@ func (d *sinkDriver) ask(what string, within time.Duration, frame func(token uin
 	if a := d.answers[token]; a != nil {
 		return a, nil
 	}
-	return nil, fmt.Errorf("the task ended before %s: failure %v, %v", what, d.failure, d.endErr)
+	return nil, fmt.Errorf("the task ended before %s: failure %v: %w", what, d.failure, d.endErr)
 }
 
 func (d *sinkDriver) assign(tps []connect.TopicPartition, within time.Duration) error {

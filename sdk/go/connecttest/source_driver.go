@@ -275,11 +275,6 @@ func (d *sourceDriver) ack() {
 	}
 }
 
-func (d *sourceDriver) grant(bytes int64) {
-	d.change(func() { d.credit += bytes })
-	d.send(&pluginv1.RunSourceRequest{Frame: &pluginv1.RunSourceRequest_Credit{Credit: &pluginv1.Credit{Bytes: uint64(bytes)}}})
-}
-
 func (d *sourceDriver) commit(through uint64) {
 	d.send(&pluginv1.RunSourceRequest{Frame: &pluginv1.RunSourceRequest_Commit{Commit: &pluginv1.Commit{ThroughSeq: through}}})
 }

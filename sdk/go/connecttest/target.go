@@ -103,7 +103,7 @@ type process struct {
 
 func (p program) start(t testing.TB, cookie bool) (*process, string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "tr") // t.TempDir is too long for a unix socket
+	dir, err := os.MkdirTemp("", "tr") //nolint:usetesting // t.TempDir is too long for a unix socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (p program) start(t testing.TB, cookie bool) (*process, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(p.command[0], p.command[1:]...) //nolint:noctx,gosec // the plugin under test; ended by cleanup
+	cmd := exec.Command(p.command[0], p.command[1:]...) //nolint:noctx // the plugin under test; ended by cleanup
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_UNIX_SOCKET_DIR=" + dir, wire.KeepAliveFDKey + "=3"}, p.env...)
 	if cookie {
 		cmd.Env = append(cmd.Env, wire.MagicCookieKey+"="+wire.MagicCookieValue)
