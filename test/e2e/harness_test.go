@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -371,17 +372,20 @@ func writeLines(t testing.TB, n int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	numberedLines(t, f, 0, n)
+	return path
+}
+
+// numberedLines appends the lines from (counted from 0) up to and without to, and closes the file.
+func numberedLines(t testing.TB, f *os.File, from, to int) {
+	t.Helper()
 	w := bufio.NewWriterSize(f, 1<<20)
-	for i := range n {
+	for i := from; i < to; i++ {
 		fmt.Fprintf(w, "%09d %s\n", i, lineText[:60+i%50])
 	}
-	if err := w.Flush(); err != nil {
+	if err := errors.Join(w.Flush(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 const lineText = "the quick brown fox jumps over the lazy dog and goes on to the river, where it drinks until the sun goes down again"
