@@ -67,10 +67,10 @@ func malformed(schema *data.Schema, err error) *Error {
 type Form uint8
 
 const (
-	// FormCall: call FromConnect.
+	// FormCall asks to call FromConnect.
 	FormCall Form = iota
-	// FormBody: the record bytes are what follows the length prefix, as
-	// data.ReadBytes gives them.
+	// FormBody says that the record bytes are what follows the length prefix,
+	// as data.ReadBytes gives them.
 	FormBody
 )
 

@@ -16,7 +16,6 @@ type jsonConverter struct {
 	plans              map[*data.Schema]*jsonPlan
 	lastPlan           *jsonPlan
 	parsed             map[string]*data.Schema // schema text -> schema
-	lastText           []byte
 	lastSchema         *data.Schema
 	lastEnvelopePrefix []byte
 }

@@ -68,7 +68,7 @@ func (b jsonText) word(i int, word string) (int, error) {
 	if end > len(b) || string(b[i:end]) != word {
 		return b.bad(i, "an unknown word")
 	}
-	if end < len(b) && (isWordChar(b[end])) {
+	if end < len(b) && isWordChar(b[end]) {
 		return b.bad(i, "an unknown word")
 	}
 	return end, nil

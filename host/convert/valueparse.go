@@ -167,7 +167,8 @@ func finishMap(m *data.Map, keys, values *data.Schema) (*typedValue, bool) {
 	}
 	aligned := data.NewMapValue()
 	for _, e := range m.Entries() {
-		k, v, ok := e.Key, e.Value, true
+		k, v := e.Key, e.Value
+		var ok bool
 		if keys != nil {
 			if k, ok = align(keys, k); !ok {
 				return nil, false

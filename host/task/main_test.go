@@ -35,12 +35,15 @@ func (w testWriter) Write(b []byte) (int, error) { w.t.Log(string(b)); return le
 // eventually waits for a condition with a deadline.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.After(15 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
 	for !ok() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatalf("waited in vain: %s", what)
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 
@@ -293,9 +296,11 @@ func (s *scriptedSource) SendCredit(n int64) error { return s.record(func() { s.
 func (s *scriptedSource) SendCommit(through uint64) error {
 	return s.record(func() { s.commits = append(s.commits, through) })
 }
+
 func (s *scriptedSource) SendPause() error {
 	return s.record(func() { s.pauses = append(s.pauses, true) })
 }
+
 func (s *scriptedSource) SendResume() error {
 	return s.record(func() { s.pauses = append(s.pauses, false) })
 }

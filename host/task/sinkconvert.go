@@ -17,8 +17,8 @@ type sinkConverter struct {
 	// errant hears of a record that cannot be converted; false ends the run before it.
 	errant func(run *kafka.Run, i int, stage, class string, err error) bool
 
-	key, value, header schemaID
-	scratch            []byte
+	keyID, valueID, headerID schemaID
+	scratch                  []byte
 
 	// Of the last call of run: the offsets of its first and last record, and of
 	// all of them when they have gaps.
@@ -48,7 +48,7 @@ func (s *schemaID) of(schema *data.Schema, w *wire.SchemaWriter) (uint32, error)
 // reset forgets the ids of a stream that is over.
 func (c *sinkConverter) reset(w *wire.SchemaWriter) {
 	c.schemas = w
-	c.key, c.value, c.header = schemaID{}, schemaID{}, schemaID{}
+	c.keyID, c.valueID, c.headerID = schemaID{}, schemaID{}, schemaID{}
 }
 
 // frameLimit is what a batch may grow to; a single record may be larger, up to wire.MaxFrameBytes.
@@ -68,12 +68,12 @@ func (c *sinkConverter) run(b *wire.SinkBatchBuilder, run *kafka.Run, i int, bud
 		// The parts are appended first and booked after, so that a record that fails leaves no trace.
 		before := b.Block
 		stage, class := StageKeyConverter, c.KeyClass
-		keySchema, block, err := c.Converters.Key.ToConnect(before, run.Topic, key)
+		keySchema, block, err := c.Key.ToConnect(before, run.Topic, key)
 		keyEnd := len(block)
 		var valueSchema *data.Schema
 		if err == nil {
 			stage, class = StageValueConverter, c.ValueClass
-			valueSchema, block, err = c.Converters.Value.ToConnect(block, run.Topic, value)
+			valueSchema, block, err = c.Value.ToConnect(block, run.Topic, value)
 		}
 		valueEnd := len(block)
 		if h := run.Headers(i); err == nil && h.Len() > 0 {
@@ -82,8 +82,8 @@ func (c *sinkConverter) run(b *wire.SinkBatchBuilder, run *kafka.Run, i int, bud
 		}
 		var keyID, valueID uint32
 		if err == nil {
-			if keyID, err = c.key.of(keySchema, c.schemas); err == nil {
-				valueID, err = c.value.of(valueSchema, c.schemas)
+			if keyID, err = c.keyID.of(keySchema, c.schemas); err == nil {
+				valueID, err = c.valueID.of(valueSchema, c.schemas)
 			}
 		}
 		if err == nil && len(block)-len(before) > wire.MaxFrameBytes {
@@ -138,7 +138,7 @@ func (c *sinkConverter) appendHeaders(block []byte, topic string, h kafka.Header
 			return block, fmt.Errorf("header %q: %w", name, err)
 		}
 		c.scratch = converted[:0]
-		id, err := c.header.of(schema, c.schemas)
+		id, err := c.headerID.of(schema, c.schemas)
 		if err != nil {
 			return block, err
 		}

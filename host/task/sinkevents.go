@@ -83,7 +83,7 @@ func (r *sinkRun) awaitOne(ctx context.Context) bool {
 	}
 	select {
 	case e := <-r.events:
-		r.handle(e)
+		r.handle(e) //nolint:contextcheck // a new stream lives with the run, not with this wait
 	case <-r.control.wake:
 	case <-ctx.Done():
 		return false
@@ -220,110 +220,6 @@ func (r *sinkRun) subscribe() {
 		return
 	}
 	r.consumer = consumer
-}
-
-// assign gives the task partitions; records follow after its answer.
-func (r *sinkRun) assign(list []*position) {
-	r.token++
-	r.assignToken = r.token
-	r.assigned = false
-	partitions := make([]plugin.SinkPartition, 0, len(list))
-	for _, pos := range list {
-		partitions = append(partitions, plugin.SinkPartition{ID: pos.id, Topic: pos.tp.Topic, Partition: pos.tp.Partition, Position: pos.committed})
-	}
-	r.sentFrame(r.stream.SendAssign(r.token, partitions))
-}
-
-// onAssigned runs inside Poll.
-func (r *sinkRun) onAssigned(ctx context.Context, tps []kafka.TopicPartition) {
-	offsets, err := r.consumer.Positions(ctx, tps)
-	if err != nil {
-		r.fatal = err
-		return
-	}
-	list := make([]*position, 0, len(tps))
-	for _, tp := range tps {
-		list = append(list, r.positions.add(tp, offsets[tp]))
-		if _, used := r.topics[tp.Topic]; !used {
-			r.topics[tp.Topic] = struct{}{}
-			r.cfg.Listener.TopicUsed(r.cfg.ID, tp.Topic)
-		}
-	}
-	// What the task is told and what is read are the same position.
-	r.consumer.Seek(offsets)
-	if r.paused {
-		r.consumer.Pause(tps)
-	}
-	if r.stream == nil || !r.started || r.over {
-		return // the new process gets them all
-	}
-	r.assign(list)
-	token := r.token
-	if !r.await(ctx, func() bool { return r.answered[token] != nil }) && !r.over && r.stream != nil {
-		r.fatal = &DrainTimeoutError{What: "it did not answer Assign", Call: r.stream.Call()}
-	}
-	delete(r.answered, token)
-}
-
-// onRevoked runs inside Poll or Close: flush and commit while the partitions are still ours.
-func (r *sinkRun) onRevoked(ctx context.Context, tps []kafka.TopicPartition) {
-	r.revoke(ctx, tps, false)
-}
-
-// onLost runs inside Poll: somebody else has them already.
-func (r *sinkRun) onLost(ctx context.Context, tps []kafka.TopicPartition) {
-	r.revoke(ctx, tps, true)
-}
-
-func (r *sinkRun) revoke(ctx context.Context, tps []kafka.TopicPartition, lost bool) {
-	defer func() {
-		for _, tp := range tps {
-			r.positions.remove(tp)
-		}
-	}()
-	if r.stream == nil || !r.started || r.over {
-		return
-	}
-	var ids []uint32
-	for _, tp := range tps {
-		if pos, ok := r.positions.byTP[tp]; ok {
-			ids = append(ids, pos.id)
-		}
-	}
-	if len(ids) == 0 {
-		return
-	}
-	if !r.deadline.IsZero() { // keep a quarter for Drain
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, r.deadline.Add(-r.cfg.Timing.GracefulTimeout/4))
-		defer cancel()
-	}
-	r.token++
-	token := r.token
-	left := r.cfg.Timing.GracefulTimeout
-	if until, ok := ctx.Deadline(); ok {
-		left = time.Until(until)
-	}
-	r.sentFrame(r.stream.SendRevoke(token, ids, lost, max(left, 0)))
-	if !r.await(ctx, func() bool { return r.answered[token] != nil }) {
-		if !r.over && r.stream != nil {
-			r.fatal = &DrainTimeoutError{What: "it did not answer Revoke", Call: r.stream.Call()}
-			r.fail(r.fatal)
-		}
-		return
-	}
-	answer, _ := r.answered[token].(plugin.Revoked)
-	delete(r.answered, token)
-	switch {
-	case lost:
-	case answer.Err != nil:
-		r.snap.CommitFailures++
-		r.note(answer.Err)
-		r.logger.Error("the task could not flush before its partitions moved; the records since the last commit are read again", "error", answer.Err)
-	default:
-		r.commit(ctx, answer.Offsets, false)
-	}
-	r.stream.Forget(ids)
 }
 
 // commit stores what the task has confirmed (I-2).
@@ -531,77 +427,5 @@ func (r *sinkRun) obey() {
 func (r *sinkRun) sentFrame(err error) {
 	if err != nil {
 		r.logger.Debug("a frame could not be sent to the plugin", "error", err)
-	}
-}
-
-// finish flushes, commits, leaves the group and ends the stream, each within its
-// share of the graceful timeout. A task that failed in Kafka or in a converter
-// still keeps what it has done.
-func (r *sinkRun) finish() {
-	if r.deadline.IsZero() {
-		r.deadline = time.Now().Add(r.cfg.Timing.GracefulTimeout)
-	}
-	if r.ctx.Err() != nil {
-		r.deadline = time.Now()
-	}
-	if r.cause == nil {
-		r.enter(Draining, nil)
-	}
-	r.stopping = true
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.ctx), r.deadline)
-	defer cancel()
-	if r.opening {
-		r.control.requestStop() // ends Open
-		if o := <-r.opened; o.err == nil {
-			o.stream.Close()
-		}
-	}
-	r.dropFetch()
-	if r.consumer != nil {
-		if err := r.consumer.Close(ctx); err != nil {
-			r.logger.Warn("could not leave the consumer group; its members notice by session.timeout.ms", "error", err)
-		}
-	}
-	r.drain(ctx)
-	close(r.quit)
-	if r.stream != nil {
-		r.stream.Close()
-	}
-	r.workers.Wait()
-	if r.cause != nil {
-		r.enter(Failed, r.cause)
-	} else {
-		r.enter(Stopped, nil)
-	}
-}
-
-// drain ends the task's stream in order.
-func (r *sinkRun) drain(ctx context.Context) {
-	if r.stream == nil || r.over || !r.started || ctx.Err() != nil {
-		return
-	}
-	r.sentFrame(r.stream.SendDrain(time.Until(r.deadline)))
-	if r.await(ctx, func() bool { return r.drained }) {
-		r.stream.CloseSend()
-		r.await(ctx, func() bool { return r.over })
-	}
-	if !r.over && r.cause == nil {
-		r.cause = &DrainTimeoutError{What: "it did not end its stream", Call: r.stream.Call()}
-	}
-}
-
-// advance counts what is accepted beyond the furthest record that was ever
-// accepted, also by an earlier process: records that come again are no progress.
-func (r *sinkRun) advance(through uint64) {
-	tp, offset, ok := r.segments.find(through)
-	if !ok {
-		return
-	}
-	if r.furthest == nil {
-		r.furthest = make(map[kafka.TopicPartition]int64)
-	}
-	if before, known := r.furthest[tp]; !known || offset > before {
-		r.furthest[tp] = offset
-		r.snap.Progress++
 	}
 }

@@ -63,7 +63,7 @@ func (s *Source) Run(ctx context.Context) error {
 		r.enter()
 		return err
 	}
-	r.loop(ctx)
+	r.loop() //nolint:contextcheck // the run keeps its contexts, of which there are two
 	r.enter()
 	return r.life.cause
 }
@@ -96,6 +96,7 @@ type sourceRun struct {
 	quit     chan struct{}
 	workers  sync.WaitGroup
 
+	ctx       context.Context // of Run
 	runCtx    context.Context // of everything beside the owner; ends with the run
 	cancelRun context.CancelFunc
 
@@ -140,7 +141,7 @@ func (r *sourceRun) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.stream = stream
+	r.stream, r.ctx = stream, ctx
 	r.runCtx, r.cancelRun = context.WithCancel(context.WithoutCancel(ctx))
 	r.workers.Go(r.read)
 	r.workers.Go(r.send)
@@ -193,7 +194,7 @@ func (r *sourceRun) publish() {
 }
 
 // loop is the owner goroutine: one event at a time until the task is over.
-func (r *sourceRun) loop(ctx context.Context) {
+func (r *sourceRun) loop() {
 	r.nextFlush = time.Now().Add(r.cfg.Timing.OffsetFlushInterval)
 	timer := time.NewTimer(time.Until(r.nextFlush))
 	defer timer.Stop()
@@ -206,7 +207,7 @@ func (r *sourceRun) loop(ctx context.Context) {
 		timer.Reset(time.Until(r.nextWake()))
 		select {
 		case event := <-r.events:
-			r.handle(ctx, event)
+			r.handle(event)
 		case out <- head:
 			r.queue[0] = nil
 			r.queue = r.queue[1:]
@@ -220,8 +221,8 @@ func (r *sourceRun) loop(ctx context.Context) {
 			r.obey()
 		case now := <-timer.C:
 			r.tick(now)
-		case <-ctx.Done():
-			r.life.fail(context.Cause(ctx))
+		case <-r.ctx.Done():
+			r.life.fail(context.Cause(r.ctx))
 			r.life.over()
 		}
 		r.progressPhase()
@@ -239,7 +240,7 @@ func (r *sourceRun) nextWake() time.Time {
 	return wake
 }
 
-func (r *sourceRun) handle(ctx context.Context, event any) {
+func (r *sourceRun) handle(event any) {
 	switch e := event.(type) {
 	case *preparedBatch:
 		r.accept(e)
@@ -248,7 +249,7 @@ func (r *sourceRun) handle(ctx context.Context, event any) {
 		r.life.started()
 		r.obey() // a pause or stop that came meanwhile
 	case plugin.ReadOffsets:
-		r.answerOffsets(ctx, e)
+		r.answerOffsets(e)
 	case plugin.PartitionDefined:
 		r.partitions = append(r.partitions, e.Partition)
 	case plugin.Drained:

@@ -253,8 +253,7 @@ func TestSourceTellsTheTaskToPauseAndStoresItsOffsets(t *testing.T) {
 
 func TestSourceAnswersReadOffsetsFromTheStore(t *testing.T) {
 	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
-	var b *sourceBench
-	b = startSource(t, addr, nil)
+	b := startSource(t, addr, nil)
 	// A partition of two entries was written in another order, by Java.
 	require.NoError(t, b.store.MemoryOffsetStore.Put(context.Background(), []store.OffsetEntry{
 		{Key: []byte(srcKey), Value: []byte(`{"position":9007199254740993}`)}, // I-7

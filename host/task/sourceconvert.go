@@ -61,9 +61,9 @@ type sourceConverter struct {
 	// errant hears of records that are skipped.
 	errant func(*RecordFailure)
 
-	key, value    columnForm
-	offsets       offsetTracker
-	headerScratch []header
+	keyForm, valueForm columnForm
+	offsets            offsetTracker
+	headerScratch      []header
 }
 
 // columnForm remembers how the last schema of a column is converted.
@@ -98,18 +98,18 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 		stage := StageKeyConverter
 		key = nil
 		if len(r.Key) > 0 || r.KeySchema != 0 {
-			key, dst, err = c.part(&c.key, c.Converters.Key, schemas, r.KeySchema, r.Key, p, dst, topics[r.Topic])
+			key, dst, err = c.part(&c.keyForm, c.Key, schemas, r.KeySchema, r.Key, p, dst, topics[r.Topic])
 		}
 		value = nil
 		if err == nil && (len(r.Value) > 0 || r.ValueSchema != 0) {
 			stage = StageValueConverter
-			if c.value.known && c.value.id == r.ValueSchema && c.value.form == convert.FormBody {
+			if c.valueForm.known && c.valueForm.id == r.ValueSchema && c.valueForm.form == convert.FormBody {
 				var rest []byte
 				if value, rest, err = data.ReadBytes(r.Value); err == nil && len(rest) > 0 {
 					err = errTrailing
 				}
 			} else {
-				value, dst, err = c.part(&c.value, c.Converters.Value, schemas, r.ValueSchema, r.Value, p, dst, topics[r.Topic])
+				value, dst, err = c.part(&c.valueForm, c.Value, schemas, r.ValueSchema, r.Value, p, dst, topics[r.Topic])
 			}
 		}
 		if err == nil && r.TimestampMillis < wire.NoTimestamp {

@@ -72,7 +72,7 @@ func (r *sourceRun) send() {
 			r.acks.put(ack{batch: p, discarded: true})
 			continue
 		}
-		r.cfg.Producer.Produce(r.produceCtx, p.kafka, func(result kafka.BatchResult) {
+		r.cfg.Producer.Produce(r.runCtx, p.kafka, func(result kafka.BatchResult) {
 			r.acks.put(ack{batch: p, records: result.Records, failed: result.Failed})
 		})
 	}
@@ -135,13 +135,13 @@ func (r *sourceRun) ensureTopics(topics []string) error {
 			if err == nil {
 				break
 			}
-			if !kafka.IsRetriable(err) || r.produceCtx.Err() != nil {
+			if !kafka.IsRetriable(err) || r.runCtx.Err() != nil {
 				return err
 			}
 			r.logger.Warn("cannot look at or create a topic; trying again", "topic", topic, "error", err)
 			select {
 			case <-time.After(topicRetryDelay):
-			case <-r.produceCtx.Done():
+			case <-r.runCtx.Done():
 				return err
 			}
 		}
@@ -155,7 +155,7 @@ func (r *sourceRun) ensureTopic(topic string) error {
 	if r.cfg.Admin == nil || r.cfg.TopicFor == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(r.produceCtx, topicCallTimeout)
+	ctx, cancel := context.WithTimeout(r.runCtx, topicCallTimeout)
 	defer cancel()
 	found, err := r.cfg.Admin.Topics(ctx, topic)
 	if err != nil && !errors.Is(err, kafka.ErrNotAuthorised) {
@@ -168,7 +168,7 @@ func (r *sourceRun) ensureTopic(topic string) error {
 	err = r.cfg.Admin.CreateTopic(ctx, settings)
 	switch {
 	case err == nil:
-		r.logger.Info("created a topic", "topic", topic, "partitions", settings.Partitions, "replication.factor", settings.ReplicationFactor)
+		r.logger.Info("created a topic", "topic", topic, "partitions", settings.Partitions, "replication_factor", settings.ReplicationFactor)
 		return nil
 	case errors.Is(err, kafka.ErrTopicExists):
 		return nil
@@ -235,12 +235,10 @@ func (r *sourceRun) noteFailure(f *RecordFailure) {
 }
 
 // answerOffsets reads stored offsets for the task, beside the owner.
-func (r *sourceRun) answerOffsets(ctx context.Context, q plugin.ReadOffsets) {
+func (r *sourceRun) answerOffsets(q plugin.ReadOffsets) {
 	r.workers.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, offsetReadTimeout)
+		ctx, cancel := context.WithTimeout(r.runCtx, offsetReadTimeout)
 		defer cancel()
-		stop := context.AfterFunc(r.produceCtx, cancel)
-		defer stop()
 		offsets, err := r.book.read(ctx, q.Partitions)
 		if err != nil {
 			r.logger.Error("cannot read source offsets", "error", err)
@@ -269,7 +267,7 @@ func (r *sourceRun) flush() {
 	r.flushing = true
 	partitions := r.partitions // only ever appended to
 	r.workers.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), r.cfg.Timing.OffsetFlushTimeout)
+		ctx, cancel := context.WithTimeout(r.runCtx, r.cfg.Timing.OffsetFlushTimeout)
 		defer cancel()
 		r.flushed <- r.book.write(ctx, offsets, func(id uint32) []byte { return partitions[id-1] })
 	})
