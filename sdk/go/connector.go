@@ -39,6 +39,7 @@ type SinkConnector interface{ Connector }
 type ConnectorContext struct {
 	name    string
 	log     *slog.Logger
+	metrics *Metrics
 	offsets OffsetReader
 	reconf  func()
 	raise   func(error)
@@ -49,6 +50,9 @@ func (c *ConnectorContext) Name() string { return c.name }
 
 // Log is the connector's logger; its lines go to the worker's log.
 func (c *ConnectorContext) Log() *slog.Logger { return c.log }
+
+// Metrics are the own measures of the connector.
+func (c *ConnectorContext) Metrics() *Metrics { return c.metrics }
 
 // Offsets reads the stored source offsets. A sink has none: every answer is nil.
 func (c *ConnectorContext) Offsets() OffsetReader { return c.offsets }

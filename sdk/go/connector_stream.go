@@ -30,6 +30,10 @@ func (f connectorFrames) logs(m *pluginv1.Logs) *pluginv1.RunConnectorResponse {
 	return &pluginv1.RunConnectorResponse{Epoch: f.epoch, Frame: &pluginv1.RunConnectorResponse_Logs{Logs: m}}
 }
 
+func (f connectorFrames) metrics(m *pluginv1.Metrics) *pluginv1.RunConnectorResponse {
+	return &pluginv1.RunConnectorResponse{Epoch: f.epoch, Frame: &pluginv1.RunConnectorResponse_Metrics{Metrics: m}}
+}
+
 func (f connectorFrames) failure(m *pluginv1.Failure) *pluginv1.RunConnectorResponse {
 	return &pluginv1.RunConnectorResponse{Epoch: f.epoch, Frame: &pluginv1.RunConnectorResponse_Failure{Failure: m}}
 }
@@ -106,6 +110,7 @@ func newConnectorRun(stream pluginv1.ConnectorPluginService_RunConnectorServer, 
 		closed:    make(chan struct{}), raised: make(chan error, 1), done: make(chan struct{}),
 		cancel: func() {},
 	}
+	r.out.sendMetrics = slices.Contains(start.GetHostCapabilities(), pluginv1.Capability_CAPABILITY_METRICS)
 	r.offsets = &offsetQuestions{ask: func(ctx context.Context, q *pluginv1.ReadOffsets) error {
 		return r.out.post(ctx, &pluginv1.RunConnectorResponse{Epoch: epoch, Frame: &pluginv1.RunConnectorResponse_ReadOffsets{ReadOffsets: q}})
 	}}
@@ -213,7 +218,7 @@ func (r *connectorRun) author(ctx context.Context, start *pluginv1.StartConnecto
 
 func (r *connectorRun) begin(ctx context.Context, start *pluginv1.StartConnector) error {
 	host := &ConnectorContext{
-		name: r.name, log: r.log.logger(), offsets: r.reader,
+		name: r.name, log: r.log.logger(), metrics: &r.out.metrics, offsets: r.reader,
 		reconf: func() {
 			_ = r.out.post(ctx, &pluginv1.RunConnectorResponse{Epoch: r.epoch, Frame: &pluginv1.RunConnectorResponse_RequestReconfiguration{
 				RequestReconfiguration: &pluginv1.RequestReconfiguration{},

@@ -84,6 +84,7 @@ type SinkContext struct {
 	connector string
 	number    int
 	log       *slog.Logger
+	metrics   *Metrics
 	host      sinkHost
 }
 
@@ -107,6 +108,9 @@ func (c *SinkContext) Number() int { return c.number }
 
 // Log is the task's logger; its lines go to the worker's log with connector and task.
 func (c *SinkContext) Log() *slog.Logger { return c.log }
+
+// Metrics are the own measures of the task.
+func (c *SinkContext) Metrics() *Metrics { return c.metrics }
 
 // Assignment is the set of partitions that the task has now.
 func (c *SinkContext) Assignment() []TopicPartition { return c.host.assignment() }

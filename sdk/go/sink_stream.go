@@ -27,6 +27,10 @@ func (f sinkFrames) logs(m *pluginv1.Logs) *pluginv1.RunSinkResponse {
 	return &pluginv1.RunSinkResponse{Epoch: f.epoch, Frame: &pluginv1.RunSinkResponse_Logs{Logs: m}}
 }
 
+func (f sinkFrames) metrics(m *pluginv1.Metrics) *pluginv1.RunSinkResponse {
+	return &pluginv1.RunSinkResponse{Epoch: f.epoch, Frame: &pluginv1.RunSinkResponse_Metrics{Metrics: m}}
+}
+
 func (f sinkFrames) failure(m *pluginv1.Failure) *pluginv1.RunSinkResponse {
 	return &pluginv1.RunSinkResponse{Epoch: f.epoch, Frame: &pluginv1.RunSinkResponse_Failure{Failure: m}}
 }
@@ -98,6 +102,7 @@ func newSinkRun(ctx context.Context, stream pluginv1.ConnectorPluginService_RunS
 		done: make(chan struct{}), cancel: func() {},
 		deadlines: make(map[*pluginv1.RunSinkRequest]*time.Timer),
 	}
+	r.out.sendMetrics = slices.Contains(start.GetHostCapabilities(), pluginv1.Capability_CAPABILITY_METRICS)
 	r.errant = &errantReports{
 		enabled: slices.Contains(start.GetHostCapabilities(), pluginv1.Capability_CAPABILITY_ERRANT_RECORDS),
 		send: func(ctx context.Context, m *pluginv1.RecordErrors) error {
@@ -224,7 +229,7 @@ func (r *sinkRun) work(ctx context.Context, sink *Sink) error {
 	if err != nil {
 		return err
 	}
-	task := &SinkContext{connector: r.start.GetName(), number: int(r.start.GetTask()), log: r.log.logger(), host: r}
+	task := &SinkContext{connector: r.start.GetName(), number: int(r.start.GetTask()), log: r.log.logger(), metrics: &r.out.metrics, host: r}
 	if err := r.call(ctx, "start", func(ctx context.Context) error { return r.task.Start(ctx, r.start.GetConfig(), task) }); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}

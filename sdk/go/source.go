@@ -106,6 +106,7 @@ type SourceContext struct {
 	connector    string
 	number       int
 	log          *slog.Logger
+	metrics      *Metrics
 	offsets      OffsetReader
 	partitions   *partitionTable
 	transactions bool
@@ -119,6 +120,9 @@ func (c *SourceContext) Number() int { return c.number }
 
 // Log is the task's logger; its lines go to the worker's log with connector and task.
 func (c *SourceContext) Log() *slog.Logger { return c.log }
+
+// Metrics are the own measures of the task.
+func (c *SourceContext) Metrics() *Metrics { return c.metrics }
 
 // Offsets reads the stored offsets. It waits for the worker's answer.
 func (c *SourceContext) Offsets() OffsetReader { return c.offsets }

@@ -33,6 +33,10 @@ func (f sourceFrames) logs(m *pluginv1.Logs) *pluginv1.RunSourceResponse {
 	return &pluginv1.RunSourceResponse{Epoch: f.epoch, Frame: &pluginv1.RunSourceResponse_Logs{Logs: m}}
 }
 
+func (f sourceFrames) metrics(m *pluginv1.Metrics) *pluginv1.RunSourceResponse {
+	return &pluginv1.RunSourceResponse{Epoch: f.epoch, Frame: &pluginv1.RunSourceResponse_Metrics{Metrics: m}}
+}
+
 func (f sourceFrames) failure(m *pluginv1.Failure) *pluginv1.RunSourceResponse {
 	return &pluginv1.RunSourceResponse{Epoch: f.epoch, Frame: &pluginv1.RunSourceResponse_Failure{Failure: m}}
 }
@@ -101,6 +105,7 @@ func newSourceRun(ctx context.Context, stream pluginv1.ConnectorPluginService_Ru
 		gate:   newGate(start.GetPaused()),
 		closed: make(chan struct{}), committed: make(chan struct{}, 1), authorDone: make(chan struct{}),
 	}
+	r.out.sendMetrics = slices.Contains(start.GetHostCapabilities(), pluginv1.Capability_CAPABILITY_METRICS)
 	r.offsets = &offsetQuestions{ask: func(ctx context.Context, q *pluginv1.ReadOffsets) error {
 		return r.out.post(ctx, &pluginv1.RunSourceResponse{Epoch: epoch, Frame: &pluginv1.RunSourceResponse_ReadOffsets{ReadOffsets: q}})
 	}}
@@ -229,7 +234,7 @@ func (r *sourceRun) make(src *Source) error {
 // work starts the task and polls until there is nothing more to do.
 func (r *sourceRun) work(ctx context.Context) error {
 	task := &SourceContext{
-		connector: r.start.GetName(), number: int(r.start.GetTask()), log: r.log.logger(),
+		connector: r.start.GetName(), number: int(r.start.GetTask()), log: r.log.logger(), metrics: &r.out.metrics,
 		offsets: r.offsets, partitions: r.lane.partitions,
 		transactions: r.start.GetTransactionBoundary() == pluginv1.TransactionBoundary_TRANSACTION_BOUNDARY_CONNECTOR,
 	}

@@ -481,10 +481,11 @@ func TestTransactionsEndWhereTheTaskSays(t *testing.T) {
 	require.Equal(t, []string{"COMMIT 2", "ABORT 4"}, s.Transactions())
 }
 
-func TestLogsGoToTheWorkerWithTheirFields(t *testing.T) {
+func TestLogsAndMetricsGoToTheWorker(t *testing.T) {
 	task := func() connect.SourceTask {
 		return &scripted{
 			start: func(_ context.Context, _ connect.Config, task *connect.SourceContext) error {
+				task.Metrics().Counter("files_opened_total", "Files opened.").Add(2)
 				task.Log().WithGroup("file").With("name", "a.log").Info("opened", "size", 12)
 				return nil
 			},
@@ -493,6 +494,8 @@ func TestLogsGoToTheWorkerWithTheirFields(t *testing.T) {
 	}
 	s := connecttest.RunSource(t, sourcePlugin(task), nil)
 	require.Equal(t, map[string]string{"file.name": "a.log", "file.size": "12"}, s.Logs("opened"))
+	s.Drain()
+	require.Equal(t, map[string]float64{"files_opened_total": 2}, s.Metrics())
 }
 
 func TestPartitionHandlesAreOnePerMap(t *testing.T) {

@@ -26,6 +26,7 @@ type frames[M any] interface {
 	heartbeat(*pluginv1.Heartbeat) M
 	logs(*pluginv1.Logs) M
 	failure(*pluginv1.Failure) M
+	metrics(*pluginv1.Metrics) M
 }
 
 // outbox owns the sending side of one stream: only its run method sends. Others post.
@@ -35,6 +36,9 @@ type outbox[M any] struct {
 	control chan M
 	calls   calls
 	log     *logBuffer
+	// metrics are sent every metricsInterval when the host takes them.
+	metrics     Metrics
+	sendMetrics bool
 
 	closing chan struct{} // closed by close
 	over    chan struct{} // closed when run has returned
@@ -87,6 +91,8 @@ func (o *outbox[M]) run(ctx context.Context, data lane[M]) error {
 	defer close(o.over)
 	tick := time.NewTicker(wire.HeartbeatInterval)
 	defer tick.Stop()
+	measures := time.NewTicker(metricsInterval)
+	defer measures.Stop()
 	var wake <-chan struct{}
 	if data != nil {
 		wake = data.wakeup()
@@ -116,6 +122,10 @@ func (o *outbox[M]) run(ctx context.Context, data lane[M]) error {
 			}
 		case <-tick.C:
 			if err := o.send(o.frames.heartbeat(o.calls.longest(time.Now()))); err != nil {
+				return err
+			}
+		case <-measures.C:
+			if err := o.sendMeasures(); err != nil {
 				return err
 			}
 		case <-o.closing:
@@ -166,8 +176,21 @@ func (o *outbox[M]) sendLogs() error {
 	}
 }
 
+func (o *outbox[M]) sendMeasures() error {
+	if !o.sendMetrics {
+		return nil
+	}
+	if m := o.metrics.changed(); m != nil {
+		return o.send(o.frames.metrics(m))
+	}
+	return nil
+}
+
 func (o *outbox[M]) sendRest() error {
 	if err := o.sendPosted(); err != nil {
+		return err
+	}
+	if err := o.sendMeasures(); err != nil {
 		return err
 	}
 	if err := o.sendLogs(); err != nil {

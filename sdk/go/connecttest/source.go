@@ -2,6 +2,7 @@ package connecttest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -323,4 +324,11 @@ func (s *Source) Transactions() []string {
 		out = append(out, fmt.Sprintf("%s %d", strings.TrimPrefix(tx.GetAction().String(), "TRANSACTION_ACTION_"), tx.GetSeq()))
 	}
 	return out
+}
+
+// Metrics are the task's own measures as told last: every five seconds, and at the end.
+func (s *Source) Metrics() map[string]float64 {
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	return maps.Clone(s.d.metrics)
 }

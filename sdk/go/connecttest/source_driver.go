@@ -42,6 +42,7 @@ type sourceDriver struct {
 	retries    []*pluginv1.RetryNotice
 	beats      int
 	logs       []*pluginv1.LogLine
+	metrics    map[string]float64
 	tx         []*pluginv1.Transaction
 	ended      bool
 	endErr     error
@@ -146,6 +147,13 @@ func (d *sourceDriver) frame(m *pluginv1.RunSourceResponse) func() {
 		d.drained = &last
 	case *pluginv1.RunSourceResponse_Logs:
 		d.logs = append(d.logs, f.Logs.GetLines()...)
+	case *pluginv1.RunSourceResponse_Metrics:
+		if d.metrics == nil {
+			d.metrics = make(map[string]float64)
+		}
+		for _, m := range f.Metrics.GetSamples() {
+			d.metrics[m.GetName()] = m.GetValue()
+		}
 	case *pluginv1.RunSourceResponse_Retry:
 		d.retries = append(d.retries, f.Retry)
 	}
