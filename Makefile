@@ -1,7 +1,7 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build test verify format generate bench bench-wire clean
+.PHONY: help build run test verify format generate bench bench-wire clean
 
 # The version that the binary and the plugins tell: a tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -14,6 +14,12 @@ help: ## List the targets
 build: ## Build bin/tailrace and every plugin into bin/plugins, nothing else
 	@$(GO_BUILD) -o bin/tailrace ./host/cmd/tailrace
 	@$(GO_BUILD) -o bin/plugins/ $(PLUGINS)
+
+# The demo's file: FILE=…, otherwise this project's own log.
+run: build ## Run a file through Kafka and out again: FILE=… names it, EXIT=1 ends when all has arrived
+	@rm -rf .run/dev && mkdir -p .run
+	@$(if $(FILE),,git log --stat > .run/git.log 2>/dev/null || cp go.sum .run/git.log)
+	@exec bin/tailrace dev --data .run/dev --demo "$(or $(FILE),.run/git.log)" $(if $(filter-out 0,$(EXIT)),--exit)
 
 test: build ## Set up everything and run every test, with a real Kafka (TESTARGS="./host/task -run Drain" for some)
 	@tools/test $(TESTARGS)

@@ -102,7 +102,7 @@ func (s *Standalone) Patch(ctx context.Context, name string, patch Config) (Conn
 		err = notFound(name)
 	case !maps.Equal(now.Config, current.Config):
 		e := failed(Conflict, "Connector %s was changed by another request at the same time; read its configuration and try again", name)
-		e.RetryAfter = time.Second
+		e.RetryAfter = retrySoon
 		err = e
 	default:
 		err = s.configs.PutConnector(ctx, name, props, "") // I-8
@@ -172,6 +172,8 @@ func (s *Standalone) setTarget(ctx context.Context, name string, target store.Ta
 	switch {
 	case !exists:
 		err = failed(NotFound, "Unknown connector %s", name)
+	case s.held[name] && target != store.TargetStopped:
+		err = s.heldError(name)
 	case target == store.TargetStopped && len(c.Tasks) > 0:
 		if err = s.configs.PutTasks(ctx, name, nil); err != nil {
 			break

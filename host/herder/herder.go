@@ -40,6 +40,8 @@ type Herder interface {
 	ResetTopics(ctx context.Context, name string) error
 
 	Offsets(ctx context.Context, name string) (Offsets, error)
+	AlterOffsets(ctx context.Context, name string, changes []OffsetChange) (message string, err error)
+	ResetOffsets(ctx context.Context, name string) (message string, err error)
 
 	Plugins(connectorsOnly bool) []Plugin
 	// PluginConfig lists the keys of a plugin; versions is a range or "" for any.

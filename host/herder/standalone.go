@@ -70,8 +70,9 @@ type Standalone struct {
 	cancel, cancelHard context.CancelFunc
 	keeping            sync.WaitGroup
 
-	mu      sync.Mutex // guards keepers, and makes a look at the configs and the write after it one
+	mu      sync.Mutex // guards what follows, and makes a look at the configs and the write after it one
 	keepers map[string]*keeper
+	held    map[string]bool // connectors that must stay stopped: their offsets are being modified
 }
 
 var _ Herder = (*Standalone)(nil)
@@ -84,7 +85,7 @@ func NewStandalone(cfg StandaloneConfig) *Standalone {
 		settings: cfg.Settings, plugins: cfg.Plugins, processes: cfg.Processes,
 		configs: cfg.Configs, statuses: cfg.Statuses, offsets: cfg.Offsets,
 		workerID: cfg.WorkerID, about: cfg.About, logger: cfg.Logger,
-		checks: newChecks(), ctx: ctx, cancel: cancel, force: force, cancelHard: cancelHard, keepers: map[string]*keeper{},
+		checks: newChecks(), ctx: ctx, cancel: cancel, force: force, cancelHard: cancelHard, keepers: map[string]*keeper{}, held: map[string]bool{},
 	}
 	s.worker = cfg.Worker(&listener{s})
 	return s

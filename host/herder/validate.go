@@ -14,6 +14,8 @@ import (
 )
 
 const (
+	// retrySoon is when to ask again after a conflict with another request.
+	retrySoon = time.Second
 	// resolveTimeout bounds the wait for plugins that are being looked at.
 	resolveTimeout = 15 * time.Second
 	// keepWarm is how long a process that validated waits for more work: the start of the
@@ -100,27 +102,27 @@ func (s *Standalone) noSuchClass(class string, err error) *Error {
 
 // ask lets the plugin check its part, secrets resolved. The error, masked, is for the user.
 func (s *Standalone) ask(ctx context.Context, name string, resolved plugin.Resolved, props map[string]string) ([]config.ConfigValue, error) {
-	resolution := s.settings.Providers.Resolve(props)
-	masker := resolution.Masker(definition(resolved.Connector.ConfigKeys))
-	launch := plugin.Launch{Plugin: resolved.Plugin, Connector: name, Task: plugin.NoTask, Isolation: plugin.IsolateConnector, Mask: masker.Text}
-	if c, err := config.ParseConnector(kindOf(resolved.Connector.Kind), props, s.settings); err == nil {
-		launch.Env, launch.Limits = c.Process.Env, process.Limits{MemoryBytes: c.Process.MemoryLimitBytes, CPUs: float64(c.Process.CPULimitMillis) / 1000}
-		if c.Process.Isolation == config.IsolateTask {
-			launch.Isolation = plugin.IsolateTask
-		}
-	}
-	values, err := s.checks.validate(ctx, s.processes, launch, resolved.Connector.Name, resolution.Props)
+	launch, resolution := s.launch(name, resolved, props)
+	var values []plugin.ConfigValue
+	err := s.checks.with(ctx, s.processes, launch, func(instance *plugin.Instance) (err error) {
+		values, err = instance.Validate(ctx, resolved.Connector.Name, resolution.Props)
+		return err
+	})
 	switch {
 	case errors.Is(err, plugin.ErrUnsupported):
 		return nil, nil // the definition alone counts
 	case err != nil:
-		return nil, errors.New("The plugin " + resolved.Plugin.Description.Name + " could not validate the configuration: " + masker.Text(err.Error())) //nolint:staticcheck // a sentence for the user
+		return nil, errors.New("The plugin " + resolved.Plugin.Description.Name + " could not validate the configuration: " + launch.Mask(err.Error())) //nolint:staticcheck // a sentence for the user
 	}
 	out := make([]config.ConfigValue, 0, len(values))
 	for _, v := range values {
 		out = append(out, config.ConfigValue(v))
 	}
 	return out, nil
+}
+
+func limits(p config.Process) process.Limits {
+	return process.Limits{MemoryBytes: p.MemoryLimitBytes, CPUs: float64(p.CPULimitMillis) / 1000}
 }
 
 func addError(infos *ConfigInfos, key, text string) {
@@ -133,7 +135,7 @@ func addError(infos *ConfigInfos, key, text string) {
 	infos.ErrorCount++
 }
 
-// checks runs validations, and keeps their processes for a moment.
+// checks asks plugins about connectors that do not run, and keeps the processes for a moment.
 type checks struct {
 	slots chan struct{}
 
@@ -153,24 +155,25 @@ func newChecks() *checks {
 	return &checks{slots: make(chan struct{}, maxChecks), warm: map[*warm]struct{}{}}
 }
 
-func (c *checks) validate(ctx context.Context, processes Processes, launch plugin.Launch, connector string, props map[string]string) ([]plugin.ConfigValue, error) {
+// with runs a question to a plugin in a process for the launch.
+func (c *checks) with(ctx context.Context, processes Processes, launch plugin.Launch, question func(*plugin.Instance) error) error {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return nil, errors.New("too many validations are under way; try again")
+		return errors.New("too many questions to plugins are under way; try again")
 	}
 	instance, err := processes.Acquire(ctx, launch)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	values, err := instance.Validate(ctx, connector, props)
+	err = question(instance)
 	var late *plugin.TimeoutError
 	if errors.As(err, &late) && ctx.Err() == nil {
 		instance.Kill() // I-3: it hangs; nothing else runs on it
 	}
 	c.keep(instance)
-	return values, err
+	return err
 }
 
 func (c *checks) keep(instance *plugin.Instance) {

@@ -43,7 +43,7 @@ func (a *api) table() map[string]methods {
 		connector + "/resume":                         {http.MethodPut: a.resume},
 		connector + "/stop":                           {http.MethodPut: a.stop},
 		connector + "/restart":                        {http.MethodPost: a.restart},
-		connector + "/offsets":                        {http.MethodGet: a.getOffsets},
+		connector + "/offsets":                        {http.MethodGet: a.getOffsets, http.MethodPatch: a.alterOffsets, http.MethodDelete: a.resetOffsets},
 		connector + "/tasks":                          {http.MethodGet: a.getTasks, http.MethodPost: a.postTasks},
 		connector + "/tasks/{task}/status":            {http.MethodGet: a.getTaskStatus},
 		connector + "/tasks/{task}/restart":           {http.MethodPost: a.restartTask},
