@@ -1,7 +1,6 @@
 package polyglot
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -266,27 +265,6 @@ func freePort(t testing.TB) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
-}
-
-// writeLines makes a file of n numbered lines of about 100 bytes.
-func writeLines(t testing.TB, n int) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "input.txt")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	for i := range n {
-		fmt.Fprintf(w, "%09d %s\n", i, strings.Repeat("grüße ", 8+i%7))
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // lineCount counts the whole lines of a file that may not exist yet.

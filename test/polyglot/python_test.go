@@ -3,6 +3,7 @@ package polyglot
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -64,12 +66,13 @@ var pipelines = []struct {
 type pipeline struct {
 	w             *worker
 	input, output string
-	lines         int
+	lines         int // in the input
 }
 
-func startPipeline(t *testing.T, bootstrap string, source, sink side, lines int) *pipeline {
+func startPipeline(t *testing.T, bootstrap string, source, sink side) *pipeline {
 	t.Helper()
-	p := &pipeline{w: startWorker(t, bootstrap), input: writeLines(t, lines), output: filepath.Join(t.TempDir(), "output.txt"), lines: lines}
+	dir := t.TempDir()
+	p := &pipeline{w: startWorker(t, bootstrap), input: filepath.Join(dir, "input.txt"), output: filepath.Join(dir, "output.txt")}
 	topic := env.Name(t)
 	p.w.create("source", map[string]string{
 		"connector.class": source.class, "topic": topic, "file": p.input, "tasks.max": "1",
@@ -77,6 +80,23 @@ func startPipeline(t *testing.T, bootstrap string, source, sink side, lines int)
 	})
 	p.w.create("sink", map[string]string{"connector.class": sink.class, "topics": topic, "file": p.output, "tasks.max": "1"})
 	return p
+}
+
+// write appends n numbered lines of about 100 bytes to the input.
+func (p *pipeline) write(n int) {
+	p.w.t.Helper()
+	f, err := os.OpenFile(p.input, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	for range n {
+		fmt.Fprintf(w, "%09d %s\n", p.lines, strings.Repeat("grüße ", 8+p.lines%7))
+		p.lines++
+	}
+	if err := errors.Join(w.Flush(), f.Close()); err != nil {
+		p.w.t.Fatal(err)
+	}
 }
 
 func (p *pipeline) awaitLines(n int, within time.Duration) {
@@ -135,10 +155,11 @@ func (p *pipeline) complete() (repeated int) {
 // A plugin without an SDK takes part like any other.
 func TestAFileArrivesThroughPythonLineForLine(t *testing.T) {
 	brokers(t, func(t *testing.T, bootstrap string) {
+		p := startPipeline(t, bootstrap, pySource, pySink)
 		start := time.Now()
-		p := startPipeline(t, bootstrap, pySource, pySink, 300_000)
+		p.write(300_000)
 		p.awaitLines(p.lines, 60*time.Second)
-		t.Logf("%d lines within %v of the worker's start", p.lines, time.Since(start).Round(10*time.Millisecond))
+		t.Logf("%d lines in %v", p.lines, time.Since(start).Round(10*time.Millisecond))
 		p.w.stop()
 		p.equal()
 	})
@@ -149,15 +170,15 @@ func TestKilledPythonPluginsLoseNothing(t *testing.T) {
 	brokers(t, func(t *testing.T, bootstrap string) {
 		for _, c := range pipelines {
 			t.Run(c.name, func(t *testing.T) {
-				const lines, kills = 400_000, 4
-				p := startPipeline(t, bootstrap, c.source, c.sink, lines)
+				const kills = 4
+				p := startPipeline(t, bootstrap, c.source, c.sink)
 				recoveries := p.kill(t, kills, c.source, c.sink)
 				eventually(t, 90*time.Second, "the last line arrived", func() (bool, string) {
 					last := lastLine(p.output)
-					return bytes.HasPrefix(last, fmt.Appendf(nil, "%09d ", lines-1)), string(last)
+					return bytes.HasPrefix(last, fmt.Appendf(nil, "%09d ", p.lines-1)), string(last)
 				})
 				p.w.stop() // the last flush
-				t.Logf("%d kills, %d lines repeated of %d; recovery: median %v, longest %v", len(recoveries), p.complete(), lines, recoveries[len(recoveries)/2], recoveries[len(recoveries)-1])
+				t.Logf("%d kills, %d lines repeated of %d; recovery: median %v, longest %v", len(recoveries), p.complete(), p.lines, recoveries[len(recoveries)/2], recoveries[len(recoveries)-1])
 				if c.source.process == "" {
 					p.equal() // nothing upstream was killed, and the Python sink writes each record once
 				}
@@ -166,8 +187,8 @@ func TestKilledPythonPluginsLoseNothing(t *testing.T) {
 	})
 }
 
-// kill kills each Python process of the pipeline n times with SIGKILL, at random moments spread over the run, and
-// returns the times to recovery, sorted.
+// kill kills each Python process of the pipeline n times with SIGKILL, at random moments while lines flow, and returns
+// the times to recovery, sorted.
 func (p *pipeline) kill(t *testing.T, n int, source, sink side) (recoveries []time.Duration) {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -178,8 +199,10 @@ func (p *pipeline) kill(t *testing.T, n int, source, sink side) (recoveries []ti
 			if s.process == "" {
 				continue
 			}
-			// The moment: when the sink has come a random bit further (or all is through).
-			p.awaitLines(min(p.lines, lineCount(p.output)+random.IntN(p.lines/(2*n))), 60*time.Second)
+			const flow = 100_000
+			p.awaitLines(p.lines, 60*time.Second)
+			p.write(flow)
+			p.awaitLines(p.lines-flow+random.IntN(flow/2), 60*time.Second)
 			before := p.w.processes(s.process)
 			if len(before) == 0 {
 				t.Fatalf("kill %d: no process of %s is running", i, s.class)

@@ -28,6 +28,7 @@ class FileSink(Sink):
         except OSError as fault:
             raise Fault(f"The file {self.file} cannot be written: {fault.strerror}. Check the path and its rights.", "FILE_UNWRITABLE") from fault
         self.next = {}  # (topic, partition) -> offset of the next record
+        self.stored = {}  # the same, as committed in Kafka
         self.checkpoints = self._load()
         self.texts = {}
 
@@ -35,6 +36,7 @@ class FileSink(Sink):
         if not self.next:  # nothing of this file is ours yet: what is unflushed in it comes again
             self._restore(partitions)
         self.next.update(partitions)
+        self.stored.update(partitions)
         self.flush()  # the length that belongs to these offsets
 
     def put(self, topic, partition, batch, schemas):
@@ -62,15 +64,16 @@ class FileSink(Sink):
         return dict(self.next)
 
     def committed(self, offsets):
-        """Earlier checkpoints are not needed any more."""
+        """Checkpoints before the one that is committed are not needed any more."""
+        self.stored.update(offsets)
         for i, checkpoint in enumerate(self.checkpoints):
-            if offsets_of(checkpoint) == offsets:
+            if offsets_of(checkpoint) == self.stored:
                 del self.checkpoints[:i]
                 return
 
     def forget(self, partitions):
         for name in partitions:
-            del self.next[name]
+            del self.next[name], self.stored[name]
 
     def rewind(self, offsets):
         self.next.update(offsets)
