@@ -146,14 +146,15 @@ func TestKilledPluginsLoseNothing(t *testing.T) {
 		for i := range kills {
 			for j, name := range []string{"source", "sink"} {
 				from := p.lines
-				p.grow((2*i + j + 1) * lines / (2 * kills))
+				p.grow((2*i + j + 1) * (lines - 1) / (2 * kills))
 				// The moment: when a random part of what is new has arrived.
 				p.awaitLine(from+random.IntN(p.lines-from), 60*time.Second)
 				recoveries = append(recoveries, w.killAndRecover("file-"+name, name))
 			}
 		}
+		p.grow(lines) // a last line: when it arrives, every repeat before it has
 		p.awaitLine(lines-1, 120*time.Second)
-		w.stop() // the last flush
+		w.stop()
 		repeated := p.complete()
 		slices.Sort(recoveries)
 		t.Logf("%d kills, %d lines repeated of %d; recovery: median %v, longest %v", len(recoveries), repeated, lines, recoveries[len(recoveries)/2], recoveries[len(recoveries)-1])
