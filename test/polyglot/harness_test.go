@@ -30,7 +30,7 @@ var built = sync.OnceValues(func() (programs, error) {
 	}
 	p := programs{dir: dir, worker: filepath.Join(dir, "tailrace"), goPlugins: filepath.Join(dir, "plugins")}
 	for out, target := range map[string]string{p.worker: "./host/cmd/tailrace", p.goPlugins + "/": "./plugins/..."} {
-		cmd := exec.Command("go", "build", "-o", out, target) //nolint:gosec,noctx // bounded by the test's own deadline
+		cmd := exec.Command("go", "build", "-o", out, target)
 		cmd.Dir = filepath.Join("..", "..")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return p, fmt.Errorf("go build %s: %w\n%s", target, err, text)
@@ -112,7 +112,7 @@ listeners=http://127.0.0.1:%d
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.cmd = exec.Command(p.worker, "standalone", file) //nolint:gosec,noctx // the program under test, ended by Cleanup
+	w.cmd = exec.Command(p.worker, "standalone", file) //nolint:noctx // the program under test, ended by Cleanup
 	w.cmd.Stdout, w.cmd.Stderr = log, log
 	if err := w.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func TestThePythonPluginsKeepTheProtocol(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(home, "venv", "bin", "python"), "-m", "unittest", "-v") //nolint:gosec // our own file
+	cmd := exec.CommandContext(t.Context(), filepath.Join(home, "venv", "bin", "python"), "-m", "unittest", "-v")
 	cmd.Dir = "python"
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	out, err := cmd.CombinedOutput()
@@ -193,7 +193,7 @@ func (p *pipeline) kill(t *testing.T, n int, source, sink side) (recoveries []ti
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's choice of moments
+	random := rand.New(rand.NewPCG(seed, 1))
 	for i := range n {
 		for connector, s := range map[string]side{"source": source, "sink": sink} {
 			if s.process == "" {

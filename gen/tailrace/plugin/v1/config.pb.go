@@ -386,7 +386,8 @@ type ConfigValue struct {
 	RecommendedValues []string `protobuf:"bytes,3,rep,name=recommended_values,json=recommendedValues,proto3" json:"recommended_values,omitempty"`
 	// Complete sentences for a person; empty when the value is right.
 	Errors []string `protobuf:"bytes,4,rep,name=errors,proto3" json:"errors,omitempty"`
-	// False when the key makes no sense with the other values.
+	// False when the key makes no sense with the other values, and so is not
+	// to be shown. Set it to true otherwise: absent means false.
 	Visible       bool `protobuf:"varint,5,opt,name=visible,proto3" json:"visible,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

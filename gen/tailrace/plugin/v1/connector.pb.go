@@ -1473,8 +1473,9 @@ func (x *DeletedResult) GetError() *Error {
 
 // StopConnector ends the connector within the deadline.
 type StopConnector struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeadlineMs    uint64                 `protobuf:"varint,1,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From the receipt of this frame.
+	DeadlineMs    uint64 `protobuf:"varint,1,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -692,9 +692,10 @@ type StartSink struct {
 	CreditBytes      uint64       `protobuf:"varint,5,opt,name=credit_bytes,json=creditBytes,proto3" json:"credit_bytes,omitempty"`
 	HostCapabilities []Capability `protobuf:"varint,6,rep,packed,name=host_capabilities,json=hostCapabilities,proto3,enum=tailrace.plugin.v1.Capability" json:"host_capabilities,omitempty"`
 	LogLevel         LogLevel     `protobuf:"varint,7,opt,name=log_level,json=logLevel,proto3,enum=tailrace.plugin.v1.LogLevel" json:"log_level,omitempty"`
-	Paused           bool         `protobuf:"varint,8,opt,name=paused,proto3" json:"paused,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Like PauseTask: tells why no records come.
+	Paused        bool `protobuf:"varint,8,opt,name=paused,proto3" json:"paused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StartSink) Reset() {
@@ -960,7 +961,8 @@ type Revoke struct {
 	Partitions []uint32               `protobuf:"varint,2,rep,packed,name=partitions,proto3" json:"partitions,omitempty"`
 	// True when they belong to somebody else already: nothing can be
 	// committed; close without flushing.
-	Lost          bool   `protobuf:"varint,3,opt,name=lost,proto3" json:"lost,omitempty"`
+	Lost bool `protobuf:"varint,3,opt,name=lost,proto3" json:"lost,omitempty"`
+	// From the receipt of this frame.
 	DeadlineMs    uint64 `protobuf:"varint,4,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1141,7 +1143,8 @@ func (x *PartitionPosition) GetOffset() int64 {
 }
 
 // Records is one put: batches of one or more partitions. No batches at all
-// is a put of nothing, which a task may use to do work by time.
+// is a put of nothing, which a task may use to do work by time; it needs no
+// Accepted.
 type Records struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sequence number of the first record; they go on through all batches.
@@ -1517,7 +1520,8 @@ func (x *Flushed) GetError() *Error {
 	return nil
 }
 
-// OffsetsCommitted tells what is now committed in Kafka.
+// OffsetsCommitted tells what is now committed in Kafka: only the partitions
+// whose offsets were committed this time.
 type OffsetsCommitted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Offsets       []*PartitionPosition   `protobuf:"bytes,1,rep,name=offsets,proto3" json:"offsets,omitempty"`
@@ -1618,7 +1622,8 @@ func (x *Seek) GetOffsets() []*PartitionPosition {
 }
 
 // Sought answers Seek: from here on, records are from the new position. When
-// the host goes back by itself after a failed flush, request_id is 0.
+// the host goes back by itself after a failed flush, request_id is 0 and
+// every partition is named.
 type Sought struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestId     uint64                 `protobuf:"varint,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`

@@ -1333,8 +1333,9 @@ func (x *RetryNotice) GetAfterMs() uint64 {
 // Drain asks the task to send what it holds and to stop polling. A call of
 // poll under way is cancelled.
 type Drain struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeadlineMs    uint64                 `protobuf:"varint,1,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From the receipt of this frame.
+	DeadlineMs    uint64 `protobuf:"varint,1,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1376,10 +1377,12 @@ func (x *Drain) GetDeadlineMs() uint64 {
 	return 0
 }
 
-// Drained is the answer: nothing comes after last_seq (0: nothing was ever sent).
+// Drained is the answer: nothing comes after it.
 type Drained struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LastSeq       uint64                 `protobuf:"varint,1,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the last record that a source task sent, 0 when none was ever
+	// sent. A sink task leaves it out.
+	LastSeq       uint64 `protobuf:"varint,1,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -1067,7 +1067,8 @@ type Offsets struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	RequestId uint64                 `protobuf:"varint,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// As many as partitions were asked for, in their order: a value without a
-	// schema, empty where nothing is stored.
+	// schema, empty where nothing is stored. They went through JSON: an integer
+	// is an int64, another number a float64, a STRUCT a map.
 	Offsets [][]byte `protobuf:"bytes,2,rep,name=offsets,proto3" json:"offsets,omitempty"`
 	// Set when the offsets could not be read; then `offsets` is empty.
 	Error         *Error `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
