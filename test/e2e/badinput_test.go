@@ -18,6 +18,7 @@ import (
 // Whatever is wrong with the worker's own input ends the process with a status
 // other than 0 and a message that names the key or the file and says what to do.
 func TestAWorkerThatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
 	bin := binaries(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // local
 	if err != nil {
@@ -134,7 +135,7 @@ func TestBadConnectorInputIsToldWhereItBelongs(t *testing.T) {
 		if err := os.WriteFile(big, []byte("first\n"+strings.Repeat("x", 3<<20)+"\nlast\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.createOnly("big", map[string]string{"connector.class": sourceClass, "topic": env.Name(t), "file": big})
+		w.createOnly("big", map[string]string{"connector.class": sourceClass, "topic": env.Name(t), "file": big, "line.max.bytes": "4000000"})
 		w.failsWith("big", "max.request.size")
 	})
 	t.Run("a sink file in an unwritable folder", func(t *testing.T) {
