@@ -145,10 +145,13 @@ type checks struct {
 	ending sync.WaitGroup
 }
 
-// warm is a share of a process that is given back when its timer fires.
+// warm is a share of a process that is given back when its timer fires, or when it was for validation only and a
+// connector is made: the form is filled in.
 type warm struct {
-	instance *plugin.Instance
-	timer    *time.Timer
+	instance  *plugin.Instance
+	path      string // the plugin
+	connector string // empty when it is for validation only
+	timer     *time.Timer
 }
 
 func newChecks() *checks {
@@ -172,18 +175,24 @@ func (c *checks) with(ctx context.Context, processes Processes, launch plugin.La
 	if errors.As(err, &late) && ctx.Err() == nil {
 		instance.Kill() // I-3: it hangs; nothing else runs on it
 	}
-	c.keep(instance)
+	c.keep(&warm{instance: instance, path: launch.Plugin.Path, connector: launch.Connector})
 	return err
 }
 
-func (c *checks) keep(instance *plugin.Instance) {
-	w := &warm{instance: instance}
+func (c *checks) keep(w *warm) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ending.Add(1)
 	if c.closed {
 		go c.release(w)
 		return
+	}
+	for old := range c.warm {
+		if w.connector != "" && old.connector == "" && old.path == w.path {
+			delete(c.warm, old)
+			old.timer.Stop()
+			go c.release(old)
+		}
 	}
 	c.warm[w] = struct{}{}
 	w.timer = time.AfterFunc(keepWarm, func() {
