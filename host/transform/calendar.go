@@ -1,0 +1,282 @@
+package transform
+
+// Dates as java.util.GregorianCalendar counts them: the Julian calendar up to 4
+// October 1582, the Gregorian one from the next day, 15 October, on. Days are
+// counted from 1970-01-01. Overflow wraps, as it does in Java.
+
+const (
+	millisPerDay = 24 * 60 * 60 * 1000
+	cutoverDay   = -141427 // 1582-10-15
+	cutoverYear  = 1582
+)
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}
+
+func floorMod(a, b int64) int64 { return a - floorDiv(a, b)*b }
+
+// gregorianDay is the day of a date in the proleptic Gregorian calendar; month counts from 1.
+func gregorianDay(year int64, month, day int64) int64 {
+	if month <= 2 {
+		year--
+	}
+	era := floorDiv(year, 400)
+	yearOfEra := year - era*400
+	dayOfYear := (153*((month+9)%12)+2)/5 + day - 1
+	return era*146097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear - 719468
+}
+
+// julianDay is the same in the Julian calendar.
+func julianDay(year int64, month, day int64) int64 {
+	if month <= 2 {
+		year--
+	}
+	dayOfYear := (153*((month+9)%12)+2)/5 + day - 1
+	return year*365 + floorDiv(year, 4) + dayOfYear - 719470
+}
+
+// dayOf chooses the calendar. Its days around the cutover are Java's: those
+// that were left out are read as Julian.
+func dayOf(year int64, month, day int64) int64 {
+	switch {
+	case year > cutoverYear:
+		return gregorianDay(year, month, day)
+	case year < cutoverYear:
+		return julianDay(year, month, day)
+	}
+	if g, j := gregorianDay(year, month, day), julianDay(year, month, day); g >= cutoverDay && j >= cutoverDay {
+		return g
+	} else {
+		return j
+	}
+}
+
+// dateFields are what a format can show. All counts are Java's.
+type dateFields struct {
+	year        int64 // proleptic: 0 is 1 BC
+	month       int64 // from 1
+	day         int64
+	dayOfYear   int64
+	dayOfWeek   int64 // Sunday is 1
+	weekOfYear  int64
+	weekOfMonth int64
+	weekYear    int64
+	millis      int64 // of the day
+}
+
+func fieldsAt(millis int64) dateFields {
+	day := floorDiv(millis, millisPerDay)
+	f := dateFields{millis: floorMod(millis, millisPerDay), dayOfWeek: floorMod(day+4, 7) + 1}
+	if day >= cutoverDay {
+		z := day + 719468
+		era := floorDiv(z, 146097)
+		dayOfEra := z - era*146097
+		yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/146096) / 365
+		f.year = yearOfEra + era*400
+		f.fromMarch(dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100))
+	} else {
+		z := day + 719470
+		era := floorDiv(z, 1461)
+		dayOfEra := z - era*1461
+		yearOfEra := (dayOfEra - dayOfEra/1460) / 365
+		f.year = yearOfEra + era*4
+		f.fromMarch(dayOfEra - 365*yearOfEra)
+	}
+	jan1 := dayOf(f.year, 1, 1)
+	f.dayOfYear = day - jan1 + 1
+	month1 := dayOf(f.year, f.month, 1)
+	f.weekOfMonth = weekNumber(month1, day)
+	f.weekOfYear = weekNumber(jan1, day)
+	f.weekYear = f.year
+	if next := dayOf(f.year+1, 1, 1); day >= weekStart(next) {
+		f.weekOfYear = 1
+		f.weekYear++
+	}
+	return f
+}
+
+// fromMarch sets month and day from the day of a year that begins in March.
+func (f *dateFields) fromMarch(dayOfYear int64) {
+	m := (5*dayOfYear + 2) / 153
+	f.day = dayOfYear - (153*m+2)/5 + 1
+	f.month = m + 3
+	if m >= 10 {
+		f.month -= 12
+		f.year++
+	}
+}
+
+// onOrBefore is the last day on or before day that is the day of the week.
+func onOrBefore(day, dayOfWeek int64) int64 {
+	return day - floorMod(day+4-(dayOfWeek-1), 7)
+}
+
+// weekStart is the Sunday of the week that contains the first day of a year or
+// month; in the locale en_US that is the first week.
+func weekStart(first int64) int64 { return onOrBefore(first, 1) }
+
+func weekNumber(first, day int64) int64 { return floorDiv(day-weekStart(first), 7) + 1 }
+
+// calField is a field of java.util.Calendar, as far as patterns set them.
+type calField uint8
+
+const (
+	calEra calField = iota
+	calYear
+	calMonth // from 0
+	calWeekOfYear
+	calWeekOfMonth
+	calDay
+	calDayOfYear
+	calDayOfWeek
+	calDayOfWeekInMonth
+	calAmPm
+	calHour
+	calHourOfDay
+	calMinute
+	calSecond
+	calMillis
+	calZone
+	calDst
+	calWeekYear
+	calFields
+)
+
+// dateBuilder collects fields in the order in which a text sets them: where they
+// contradict each other, Java goes by the group of fields set last.
+type dateBuilder struct {
+	value [calFields]int64
+	stamp [calFields]int // 0: not set
+	next  int
+}
+
+func (b *dateBuilder) set(f calField, value int32) {
+	b.next++
+	b.value[f], b.stamp[f] = int64(value), b.next
+}
+
+func (b *dateBuilder) both(f, g calField) int {
+	if b.stamp[f] == 0 || b.stamp[g] == 0 {
+		return 0
+	}
+	return max(b.stamp[f], b.stamp[g])
+}
+
+// millis is the time that the fields mean, leniently.
+func (b *dateBuilder) millis() int64 {
+	year := int64(1970)
+	if b.stamp[calYear] != 0 {
+		year = b.value[calYear]
+	}
+	bc := b.stamp[calEra] != 0 && b.value[calEra] == 0
+	if bc {
+		year = 1 - year
+	}
+	timeOfDay := b.timeOfDay()
+	var day int64
+	if b.stamp[calWeekYear] > b.stamp[calYear] {
+		day = b.weekDate(bc)
+	} else {
+		day = b.day(year)
+	}
+	return (day+floorDiv(timeOfDay, millisPerDay))*millisPerDay + floorMod(timeOfDay, millisPerDay) - b.value[calZone] - b.value[calDst]
+}
+
+func (b *dateBuilder) timeOfDay() int64 {
+	var hours int64
+	half := b.both(calHour, calAmPm)
+	full := b.stamp[calHourOfDay]
+	if best := max(half, full); best != 0 && best == full {
+		hours = b.value[calHourOfDay]
+	} else if best != 0 || full == 0 {
+		hours = b.value[calHour] + 12*b.value[calAmPm]
+	}
+	return ((hours*60+b.value[calMinute])*60+b.value[calSecond])*1000 + b.value[calMillis]
+}
+
+// weekDate is the day of a week-based year, a week and a day of the week.
+func (b *dateBuilder) weekDate(bc bool) int64 {
+	week, dow := int64(1), int64(1)
+	if b.stamp[calWeekOfYear] != 0 {
+		week = b.value[calWeekOfYear]
+	}
+	if b.stamp[calDayOfWeek] != 0 {
+		dow = b.value[calDayOfWeek]
+	}
+	year := b.value[calWeekYear]
+	if bc {
+		year = 1 - year
+	}
+	week += floorDiv(dow-1, 7)
+	return weekStart(dayOf(year, 1, 1)) + floorMod(dow-1, 7) + 7*(week-1)
+}
+
+// day finds the group of fields that says the day.
+func (b *dateBuilder) day(year int64) int64 {
+	st := &b.stamp
+	weekOfMonth, dowInMonth, weekOfYear := b.both(calWeekOfMonth, calDayOfWeek), b.both(calDayOfWeekInMonth, calDayOfWeek), b.both(calWeekOfYear, calDayOfWeek)
+	dayOfMonth := st[calDay]
+	best := max(dayOfMonth, weekOfMonth, dowInMonth, st[calDayOfYear], weekOfYear)
+	if best == 0 { // no complete group
+		weekOfMonth, dowInMonth, weekOfYear = st[calWeekOfMonth], max(st[calDayOfWeekInMonth], st[calDayOfWeek]), st[calWeekOfYear]
+		if best = max(weekOfMonth, dowInMonth, weekOfYear); best == 0 {
+			dayOfMonth = st[calMonth]
+			best = dayOfMonth
+		}
+	}
+	switch {
+	case best == dayOfMonth:
+		return b.monthStart(&year) + b.orElse(calDay, 1) - 1
+	case best == weekOfMonth && st[calWeekOfMonth] >= st[calWeekOfYear],
+		best == dowInMonth && st[calDayOfWeekInMonth] >= st[calWeekOfYear]:
+		byWeek := best == weekOfMonth
+		if weekOfMonth == dowInMonth {
+			byWeek = st[calWeekOfMonth] >= st[calDayOfWeekInMonth]
+		}
+		return b.inMonth(year, byWeek)
+	case best == st[calDayOfYear]:
+		return dayOf(year, 1, 1) + b.value[calDayOfYear] - 1
+	}
+	start := weekStart(dayOf(year, 1, 1))
+	if dow := b.orElse(calDayOfWeek, 1); dow != 1 {
+		start = onOrBefore(start+6, dow)
+	}
+	return start + 7*(b.value[calWeekOfYear]-1)
+}
+
+// inMonth is a day told by its week in the month, or as the n-th Monday of it.
+func (b *dateBuilder) inMonth(year int64, byWeek bool) int64 {
+	first := b.monthStart(&year)
+	if byWeek {
+		start := weekStart(first)
+		if b.stamp[calDayOfWeek] != 0 {
+			start = onOrBefore(start+6, b.value[calDayOfWeek])
+		}
+		return start + 7*(b.value[calWeekOfMonth]-1)
+	}
+	dow, n := b.orElse(calDayOfWeek, 1), b.orElse(calDayOfWeekInMonth, 1)
+	if n >= 0 {
+		return onOrBefore(first+7*n-1, dow)
+	}
+	month := floorMod(b.value[calMonth], 12) + 1
+	length := dayOf(year+month/12, month%12+1, 1) - first
+	return onOrBefore(first+length+7*(n+1)-1, dow)
+}
+
+func (b *dateBuilder) monthStart(year *int64) int64 {
+	month := b.value[calMonth]
+	*year += floorDiv(month, 12)
+	return dayOf(*year, floorMod(month, 12)+1, 1)
+}
+
+func (b *dateBuilder) orElse(f calField, other int64) int64 {
+	if b.stamp[f] != 0 {
+		return b.value[f]
+	}
+	return other
+}

@@ -1,0 +1,417 @@
+package transform
+
+import (
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/sdk/go/data"
+)
+
+// cast changes the type of fields, or of the whole key or value.
+type cast struct {
+	side
+	whole  data.Type // 0 when fields are cast
+	fields []castField
+	plans  perSchema[*castPlan]
+}
+
+type castField struct {
+	name string
+	to   data.Type
+}
+
+// castPlan is the outcome for one input schema.
+type castPlan struct {
+	schema *data.Schema
+	to     []data.Type // by field; 0 leaves it
+}
+
+func newCast(key bool, v config.Values) (step, error) {
+	t := &cast{side: newSide(key, v)}
+	fields, err := parseCasts(v.List("spec"))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		if f.name == "" && f.to != 0 && len(fields) == 1 && !strings.Contains(v.List("spec")[0], ":") {
+			t.whole = f.to
+		}
+	}
+	t.fields = javaOrder(fields, func(f castField) string { return f.name })
+	return t, nil
+}
+
+const (
+	castInputs  = "[INT8, INT16, INT32, INT64, FLOAT32, FLOAT64, BOOLEAN, STRING, BYTES]"
+	castOutputs = "[INT8, INT16, INT32, INT64, FLOAT32, FLOAT64, BOOLEAN, STRING]"
+)
+
+// parseCasts reads field:type pairs, or a single type. A field named twice keeps its last type.
+func parseCasts(specs []string) ([]castField, error) {
+	whole := false
+	var fields []castField
+	for _, spec := range specs {
+		parts := splitColon(spec)
+		if len(parts) > 2 {
+			return nil, invalid("renames", specs, "Invalid rename mapping: "+spec)
+		}
+		var f castField
+		typeName := ""
+		if len(parts) > 0 {
+			typeName = javaTrim(parts[len(parts)-1])
+		}
+		if len(parts) == 2 {
+			f.name = javaTrim(parts[0])
+		} else {
+			whole = true
+		}
+		upper := strings.ToUpper(typeName)
+		to, err := data.ParseType(upper)
+		if err != nil {
+			return nil, invalid("Invalid type found in casting spec: "+typeName,
+				"java.lang.IllegalArgumentException: No enum constant org.apache.kafka.connect.data.Schema.Type."+upper, "")
+		}
+		if !to.Primitive() || to == data.Bytes {
+			return nil, configError("Cast transformation does not support casting to %s; supported types are %s", to, castOutputs)
+		}
+		f.to = to
+		fields = replaceOrAppend(fields, f)
+	}
+	if whole && len(specs) > 1 {
+		return nil, configError("Cast transformations that specify a type to cast the entire value to may only specify a single cast in their spec")
+	}
+	return fields, nil
+}
+
+func replaceOrAppend(fields []castField, f castField) []castField {
+	for i := range fields {
+		if fields[i].name == f.name {
+			fields[i] = f
+			return fields
+		}
+	}
+	return append(fields, f)
+}
+
+func (t *cast) apply(r *Record) error {
+	c := t.cell(r)
+	if c.IsNull() {
+		return nil
+	}
+	if c.schema == nil {
+		return t.schemaless(c)
+	}
+	plan, err := t.plans.get(c.schema, t.plan)
+	if err != nil {
+		return err
+	}
+	if t.whole != 0 {
+		v, err := c.Value()
+		if err != nil {
+			return err
+		}
+		if v, err = castValue(c.schema, v, t.whole); err != nil {
+			return err
+		}
+		c.Set(plan.schema, v)
+		return nil
+	}
+	in, err := c.requireStruct("cast types")
+	if err != nil {
+		return err
+	}
+	out := row{slots: c.arena.slots(len(in.slots))}
+	fields := c.schema.Fields()
+	for i := range in.slots {
+		f := &fields[i]
+		if plan.to[i] == 0 {
+			out.slots[i], err = in.slots[i].pass(f, t.replaceNull)
+		} else {
+			out.slots[i], err = t.castSlot(&in.slots[i], f, plan.to[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	c.setRow(plan.schema, out)
+	return nil
+}
+
+func (t *cast) castSlot(s *slot, f *data.Field, to data.Type) (slot, error) {
+	v, err := s.read(f.Schema, t.replaceNull)
+	if err == nil {
+		v, err = castValue(f.Schema, v, to)
+	}
+	if err == nil && v == nil && !f.Schema.Optional() {
+		err = nullRequired(f)
+	}
+	return slot{v: v}, err
+}
+
+func (t *cast) schemaless(c *Cell) error {
+	if t.whole != 0 {
+		v, err := c.Value()
+		if err != nil {
+			return err
+		}
+		if v, err = castValue(nil, v, t.whole); err != nil {
+			return err
+		}
+		c.Set(nil, v)
+		return nil
+	}
+	in, err := c.requireMap("cast types")
+	if err != nil {
+		return err
+	}
+	out := c.copyOf(in, len(t.fields))
+	for _, f := range t.fields {
+		v, err := in.get(f.name)
+		if err == nil {
+			v, err = castValue(nil, v, f.to)
+		}
+		if err != nil {
+			return err
+		}
+		out.put(f.name, slot{v: v})
+	}
+	c.setRow(nil, out)
+	return nil
+}
+
+func (t *cast) plan(s *data.Schema) (*castPlan, error) {
+	p := &castPlan{}
+	to := t.whole
+	var b *data.Builder
+	var added *fieldAdder
+	if to != 0 {
+		b = copyBasics(s, data.NewPrimitive(to))
+	} else {
+		to = data.StructType
+		b = copyBasics(s, data.NewStruct())
+		fields, err := fieldsOf(s)
+		if err != nil {
+			return nil, err
+		}
+		added = newFields(b)
+		p.to = make([]data.Type, len(fields))
+		for i, f := range fields {
+			cs := f.Schema
+			if p.to[i] = t.target(f.Name); p.to[i] != 0 {
+				if cs, err = castFieldSchema(f.Schema, p.to[i]); err != nil {
+					return nil, err
+				}
+			}
+			added.add(f.Name, cs)
+		}
+		if added.err != nil {
+			return nil, added.err
+		}
+	}
+	b.SetOptional(s.Optional())
+	if def, ok := s.Default(); ok {
+		v, err := castValue(s, def, to)
+		if err != nil {
+			return nil, err
+		}
+		b.Default(v)
+	}
+	var err error
+	p.schema, err = buildSchema(b)
+	return p, err
+}
+
+func (t *cast) target(name string) data.Type {
+	for i := range t.fields {
+		if t.fields[i].name == name {
+			return t.fields[i].to
+		}
+	}
+	return 0
+}
+
+func castFieldSchema(s *data.Schema, to data.Type) (*data.Schema, error) {
+	b := data.NewPrimitive(to).SetOptional(s.Optional())
+	if def, ok := s.Default(); ok {
+		v, err := castValue(s, def, to)
+		if err != nil {
+			return nil, err
+		}
+		b.Default(v)
+	}
+	return buildSchema(b)
+}
+
+// castValue casts one value; s is nil for one without a schema.
+func castValue(s *data.Schema, v any, to data.Type) (any, error) {
+	if isNull(v) {
+		return nil, nil
+	}
+	from, ok := typeOf(v)
+	if s != nil {
+		from, ok = s.Type(), true
+	}
+	if !ok {
+		return nil, dataError("Cast transformation was passed a value of type %s which is not supported by Connect's data API", classOf(v))
+	}
+	if !from.Primitive() {
+		return nil, dataError("Cast transformation does not support casting from %s; supported types are %s", from, castInputs)
+	}
+	if to == data.String {
+		return castToString(v)
+	}
+	if s != nil {
+		v = encodeTime(s, v)
+	}
+	switch to {
+	case data.Boolean:
+		return castToBoolean(v)
+	case data.Float32, data.Float64:
+		return castToFloat(v, to)
+	case data.Int8, data.Int16, data.Int32, data.Int64:
+		return castToInteger(v, to)
+	}
+	return nil, dataError("%s is not supported in the Cast transformation.", to)
+}
+
+// encodeTime gives the number that stands for a value of a logical type in time.
+func encodeTime(s *data.Schema, v any) any {
+	tm, ok := v.(time.Time)
+	if !ok {
+		return v
+	}
+	switch {
+	case s.IsDate():
+		return int32(floorDiv(tm.UnixMilli(), millisPerDay))
+	case s.IsTime():
+		return int32(tm.UnixMilli())
+	case s.IsTimestamp():
+		return tm.UnixMilli()
+	}
+	return v
+}
+
+func castToInteger(v any, to data.Type) (any, error) {
+	var n int64
+	switch x := v.(type) {
+	case bool:
+		if x {
+			n = 1
+		}
+	case string:
+		var err error
+		if n, err = parseInteger(x, integerBits[to]); err != nil {
+			return nil, outOfRange(v, err)
+		}
+	case float32, float64:
+		if to == data.Int64 {
+			n, _ = javaLong(v)
+		} else { // Java narrows in two steps
+			i, _ := javaInt(v)
+			n = int64(i)
+		}
+	default:
+		var ok bool
+		if n, ok = javaLong(v); !ok {
+			return nil, unexpectedCast(v)
+		}
+	}
+	switch to {
+	case data.Int8:
+		return int8(n), nil
+	case data.Int16:
+		return int16(n), nil
+	case data.Int32:
+		return int32(n), nil
+	}
+	return n, nil
+}
+
+var integerBits = map[data.Type]int{data.Int8: 8, data.Int16: 16, data.Int32: 32, data.Int64: 64}
+
+func castToFloat(v any, to data.Type) (any, error) {
+	switch x := v.(type) {
+	case bool:
+		if x {
+			v = int8(1)
+		} else {
+			v = int8(0)
+		}
+	case string:
+		bits := 64
+		if to == data.Float32 {
+			bits = 32
+		}
+		f, err := parseFloating(x, bits)
+		if err != nil {
+			return nil, outOfRange(v, err)
+		}
+		v = f
+	}
+	if to == data.Float32 {
+		if f, ok := javaFloat(v); ok {
+			return f, nil
+		}
+	} else if f, ok := javaDouble(v); ok {
+		return f, nil
+	}
+	return nil, unexpectedCast(v)
+}
+
+func castToBoolean(v any) (any, error) {
+	switch x := v.(type) {
+	case bool:
+		return x, nil
+	case string:
+		return strings.EqualFold(x, "true"), nil
+	}
+	if n, ok := javaLong(v); ok {
+		return n != 0, nil
+	}
+	return nil, unexpectedCast(v)
+}
+
+func castToString(v any) (any, error) {
+	switch x := v.(type) {
+	case string:
+		return x, nil
+	case time.Time:
+		return isoText(x), nil
+	case []byte:
+		return base64.StdEncoding.EncodeToString(x), nil
+	case data.Decimal:
+		text, err := x.Plain(maxPlainDigits)
+		if err != nil {
+			return nil, dataError("%s", err.Error())
+		}
+		return text, nil
+	}
+	return javaText(v), nil
+}
+
+// maxPlainDigits bounds the text of a decimal with a large scale.
+const maxPlainDigits = 1 << 16
+
+// isoText is what Connect's Values writes for a java.util.Date: a time of day for
+// anything on or before 1970-01-01, a date at midnight, else both.
+func isoText(t time.Time) string {
+	millis := t.UnixMilli()
+	switch {
+	case millis < millisPerDay:
+		return isoTime.format(millis)
+	case millis%millisPerDay == 0:
+		return isoDate.format(millis)
+	}
+	return isoTimestamp.format(millis)
+}
+
+func outOfRange(v any, cause error) error {
+	return &convert.Error{Class: dataException, Message: "Value (" + javaText(v) + ") was out of range for requested data type", Cause: cause}
+}
+
+func unexpectedCast(v any) error {
+	return dataError("Unexpected type in Cast transformation: %s", classOf(v))
+}

@@ -1,0 +1,649 @@
+package transform
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/sdk/go/data"
+)
+
+// The corpus holds cases recorded from Kafka Connect 4.1.0. testdata/corpus is a
+// part of it; TAILRACE_CORPUS names a folder with another.
+
+type corpusSchema struct {
+	Type        string            `json:"type"`
+	Optional    bool              `json:"optional"`
+	Name        *string           `json:"name"`
+	Version     *int32            `json:"version"`
+	Doc         *string           `json:"doc"`
+	Parameters  map[string]string `json:"parameters"`
+	Default     json.RawMessage   `json:"default"`
+	ValueSchema json.RawMessage   `json:"valueSchema"`
+	KeySchema   json.RawMessage   `json:"keySchema"`
+	Fields      []struct {
+		Name   string          `json:"name"`
+		Schema json.RawMessage `json:"schema"`
+	} `json:"fields"`
+}
+
+type corpusValue struct {
+	T        string              `json:"t"`
+	V        json.RawMessage     `json:"v"`
+	Bits     string              `json:"bits"`
+	Unscaled string              `json:"unscaled"`
+	Scale    int32               `json:"scale"`
+	Millis   int64               `json:"millis,string"`
+	Fields   [][]json.RawMessage `json:"fields"`
+	Schema   json.RawMessage     `json:"schema"`
+}
+
+type corpusRecord struct {
+	Kind          string          `json:"kind"`
+	Topic         string          `json:"topic"`
+	Partition     *int32          `json:"partition"`
+	Timestamp     *int64          `json:"timestamp"`
+	Offset        int64           `json:"offset"`
+	TimestampType string          `json:"timestampType"`
+	KeySchema     json.RawMessage `json:"keySchema"`
+	Key           json.RawMessage `json:"key"`
+	ValueSchema   json.RawMessage `json:"valueSchema"`
+	Value         json.RawMessage `json:"value"`
+	Headers       []struct {
+		Key    string          `json:"key"`
+		Schema json.RawMessage `json:"schema"`
+		Value  json.RawMessage `json:"value"`
+	} `json:"headers"`
+}
+
+type corpusError struct {
+	Class   string       `json:"class"`
+	Message *string      `json:"message"`
+	Cause   *corpusError `json:"cause"`
+}
+
+type corpusCase struct {
+	Name        string         `json:"name"`
+	Class       string         `json:"class"`
+	Config      map[string]any `json:"config"`
+	ConfigError *corpusError   `json:"configError"`
+	Records     []struct {
+		Ref    string          `json:"ref"`
+		In     corpusRecord    `json:"in"`
+		Out    json.RawMessage `json:"out"`
+		Result *bool           `json:"result"`
+		Error  *corpusError    `json:"error"`
+	} `json:"records"`
+}
+
+func isJSONNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
+
+// schemaCache gives equal texts the same schema, as a stream does.
+type schemaCache map[string]*data.Schema
+
+func (c schemaCache) parse(raw json.RawMessage) (*data.Schema, error) {
+	if isJSONNull(raw) {
+		return nil, nil
+	}
+	if s, ok := c[string(raw)]; ok {
+		return s, nil
+	}
+	s, err := c.build(raw)
+	c[string(raw)] = s
+	return s, err
+}
+
+func (c schemaCache) build(raw json.RawMessage) (*data.Schema, error) {
+	var in corpusSchema
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return nil, err
+	}
+	t, err := data.ParseType(in.Type)
+	if err != nil {
+		return nil, err
+	}
+	var b *data.Builder
+	switch t {
+	case data.Array:
+		element, err := c.parse(in.ValueSchema)
+		if err != nil {
+			return nil, err
+		}
+		b = data.NewArray(element).Schemaless()
+	case data.MapType:
+		key, err := c.parse(in.KeySchema)
+		if err != nil {
+			return nil, err
+		}
+		value, err := c.parse(in.ValueSchema)
+		if err != nil {
+			return nil, err
+		}
+		b = data.NewMap(key, value).Schemaless()
+	case data.StructType:
+		b = data.NewStruct()
+		for _, f := range in.Fields {
+			fs, err := c.parse(f.Schema)
+			if err != nil {
+				return nil, err
+			}
+			b.Field(f.Name, fs)
+		}
+	default:
+		b = data.NewPrimitive(t)
+	}
+	b.SetOptional(in.Optional)
+	if in.Name != nil {
+		b.Name(*in.Name)
+	}
+	if in.Version != nil {
+		b.Version(*in.Version)
+	}
+	if in.Doc != nil {
+		b.Doc(*in.Doc)
+	}
+	for k, v := range in.Parameters {
+		b.Param(k, v)
+	}
+	if !isJSONNull(in.Default) {
+		bare, err := b.Build()
+		if err != nil {
+			return nil, err
+		}
+		def, err := c.value(bare, in.Default)
+		if err != nil {
+			return nil, err
+		}
+		b.Default(def)
+	}
+	return b.Build()
+}
+
+func (c schemaCache) value(s *data.Schema, raw json.RawMessage) (any, error) {
+	if isJSONNull(raw) {
+		return nil, nil
+	}
+	var in corpusValue
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return nil, err
+	}
+	text := ""
+	if strings.HasPrefix(string(in.V), `"`) {
+		if err := json.Unmarshal(in.V, &text); err != nil {
+			return nil, err
+		}
+	}
+	number := func(bits int) int64 { n, _ := strconv.ParseInt(text, 10, bits); return n }
+	switch in.T {
+	case "int8":
+		return int8(number(8)), nil
+	case "int16":
+		return int16(number(16)), nil
+	case "int32":
+		return int32(number(32)), nil
+	case "int64":
+		return number(64), nil
+	case "float32":
+		bits, err := strconv.ParseUint(in.Bits, 16, 32)
+		return math.Float32frombits(uint32(bits)), err
+	case "float64":
+		bits, err := strconv.ParseUint(in.Bits, 16, 64)
+		return math.Float64frombits(bits), err
+	case "boolean":
+		return string(in.V) == "true", nil
+	case "string":
+		return text, nil
+	case "bytes":
+		return base64.StdEncoding.DecodeString(text)
+	case "decimal":
+		n, _ := new(big.Int).SetString(in.Unscaled, 10)
+		return data.Decimal{Unscaled: n, Scale: in.Scale}, nil
+	case "date":
+		return time.UnixMilli(in.Millis).UTC(), nil
+	case "array":
+		return c.array(s, in.V)
+	case "map":
+		return c.mapping(s, in.V)
+	case "struct":
+		if !isJSONNull(in.Schema) {
+			var err error
+			if s, err = c.parse(in.Schema); err != nil {
+				return nil, err
+			}
+		}
+		st, err := data.NewStructValue(s)
+		if err != nil {
+			return nil, err
+		}
+		for i, f := range in.Fields {
+			if st.Values()[i], err = c.value(s.Fields()[i].Schema, f[1]); err != nil {
+				return nil, err
+			}
+		}
+		return st, nil
+	}
+	return nil, fmt.Errorf("the model has no value of kind %q", in.T)
+}
+
+func (c schemaCache) array(s *data.Schema, raw json.RawMessage) (any, error) {
+	var items []json.RawMessage
+	if err := json.Unmarshal(raw, &items); err != nil {
+		return nil, err
+	}
+	var element *data.Schema
+	if s != nil && s.Type() == data.Array {
+		element = s.ValueSchema()
+	}
+	list := []any{}
+	for _, item := range items {
+		v, err := c.value(element, item)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+func (c schemaCache) mapping(s *data.Schema, raw json.RawMessage) (any, error) {
+	var entries [][2]json.RawMessage
+	if err := json.Unmarshal(raw, &entries); err != nil {
+		return nil, err
+	}
+	var key, value *data.Schema
+	if s != nil && s.Type() == data.MapType {
+		key, value = s.KeySchema(), s.ValueSchema()
+	}
+	m := data.NewMapValue()
+	for _, e := range entries {
+		k, err := c.value(key, e[0])
+		if err != nil {
+			return nil, err
+		}
+		v, err := c.value(value, e[1])
+		if err != nil {
+			return nil, err
+		}
+		m.Put(k, v)
+	}
+	return m, nil
+}
+
+// fill puts a recorded record into r. In wire form if asked for and possible.
+func (c schemaCache) fill(r *Record, in *corpusRecord, asWire bool) error {
+	r.Topic, r.Offset, r.OriginalTopic = in.Topic, in.Offset, in.Topic
+	if in.Partition != nil {
+		r.Partition, r.OriginalPartition = *in.Partition, *in.Partition
+	}
+	if in.Timestamp != nil {
+		r.Timestamp = *in.Timestamp
+	}
+	for i, name := range timestampTypes {
+		if name == in.TimestampType {
+			r.TimestampType = TimestampType(i)
+		}
+	}
+	if in.Kind == "source" {
+		r.Origin = func() (partition, offset any) {
+			return data.NewMapValue(data.MapEntry{Key: "p", Value: int32(1)}), data.NewMapValue(data.MapEntry{Key: "o", Value: int32(2)})
+		}
+	}
+	set := func(cell *Cell, schema, value json.RawMessage) error {
+		s, err := c.parse(schema)
+		if err != nil {
+			return err
+		}
+		v, err := c.value(s, value)
+		if err != nil {
+			return err
+		}
+		if asWire {
+			if raw, err := data.AppendValue(nil, s, v); err == nil {
+				cell.SetWire(s, raw)
+				return nil
+			}
+		}
+		cell.Set(s, v)
+		return nil
+	}
+	if err := set(&r.Key, in.KeySchema, in.Key); err != nil {
+		return err
+	}
+	if err := set(&r.Value, in.ValueSchema, in.Value); err != nil {
+		return err
+	}
+	for _, h := range in.Headers {
+		var cell Cell
+		if err := set(&cell, h.Schema, h.Value); err != nil {
+			return err
+		}
+		if err := r.Headers.add(h.Key, cell); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	identityHash = regexp.MustCompile(`\[B@[0-9a-f]+`)
+	anyList      = regexp.MustCompile(`java\.util\.(ImmutableCollections\$List(12|N)|ArrayList|Arrays\$ArrayList|LinkedList|Collections\$EmptyList)`)
+	anyMap       = regexp.MustCompile(`java\.util\.(ImmutableCollections\$Map(1|N)|HashMap|LinkedHashMap|TreeMap|Collections\$SingletonMap|Collections\$EmptyMap)`)
+	insertedSpec = regexp.MustCompile(`(No value specified for static field: ).*`)
+)
+
+// sameText compares messages. What hides behind the Java class of a list or map is the
+// recorder's choice: which class it made its input of.
+func sameText(want, got string) bool {
+	clean := func(s string) string {
+		s = identityHash.ReplaceAllString(s, "[B@$${HASH}")
+		s = anyList.ReplaceAllString(s, "java.util.List")
+		s = anyMap.ReplaceAllString(s, "java.util.Map")
+		return insertedSpec.ReplaceAllString(s, "$1")
+	}
+	return clean(want) == clean(got)
+}
+
+func checkError(want *corpusError, got error) string {
+	var e *convert.Error
+	if !errors.As(got, &e) {
+		return fmt.Sprintf("want %s, got an error without a class: %v", want.Class, got)
+	}
+	message := "null"
+	if want.Message != nil {
+		message = *want.Message
+	}
+	if e.Class != want.Class || !sameText(message, e.Message) {
+		return fmt.Sprintf("want %s: %s\n got %s: %s", want.Class, message, e.Class, e.Message)
+	}
+	if want.Cause != nil && !strings.HasPrefix(want.Cause.Class, "com.fasterxml.") {
+		if e.Cause == nil {
+			return "want cause " + want.Cause.Class + ": " + *want.Cause.Message
+		}
+		return checkError(want.Cause, e.Cause)
+	}
+	return ""
+}
+
+// checkCell compares schema and value, and that the wire form holds the same.
+func (c schemaCache) checkCell(what string, cell *Cell, schema, value json.RawMessage) string {
+	wantSchema, err := c.parse(schema)
+	if err != nil {
+		return "expected " + what + " schema: " + err.Error()
+	}
+	want, err := c.value(wantSchema, value)
+	if err != nil {
+		return "expected " + what + ": " + err.Error()
+	}
+	if !cell.Schema().Equal(wantSchema) {
+		return fmt.Sprintf("%s schema differs:\nwant %s\n got %s", what, schema, describe(cell.Schema()))
+	}
+	raw, _, wireErr := cell.Wire(nil)
+	got, err := cell.Value()
+	if err != nil {
+		return what + ": " + err.Error()
+	}
+	if !sameValue(want, got) {
+		return fmt.Sprintf("%s differs:\nwant %s %T\n got %s %T", what, data.AppendJavaText(nil, want), want, data.AppendJavaText(nil, got), got)
+	}
+	if wireErr != nil {
+		if _, impossible := data.AppendValue(nil, wantSchema, want); impossible == nil {
+			return what + ": wire form: " + wireErr.Error()
+		}
+		return ""
+	}
+	if expected, err := data.AppendValue(nil, wantSchema, want); err != nil || cell.Schema() != nil && !equalWire(cell.Schema(), expected, raw) {
+		return fmt.Sprintf("%s: wire form differs: %x, want %x (%v)", what, raw, expected, err)
+	}
+	return ""
+}
+
+func equalWire(s *data.Schema, a, b []byte) bool {
+	x, err := data.DecodeValue(s, a)
+	if err != nil {
+		return false
+	}
+	y, err := data.DecodeValue(s, b)
+	return err == nil && sameValue(x, y)
+}
+
+// sameValue is data.Equal, except that the default of a struct schema may carry the schema without it.
+func sameValue(a, b any) bool {
+	x, ok := a.(*data.Struct)
+	y, also := b.(*data.Struct)
+	if !ok || !also || isNull(x) || isNull(y) {
+		return data.Equal(a, b)
+	}
+	if len(x.Values()) != len(y.Values()) {
+		return false
+	}
+	for i := range x.Values() {
+		if !sameValue(x.Values()[i], y.Values()[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func describe(s *data.Schema) string {
+	if s == nil {
+		return "null"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "{%s optional=%v", s, s.Optional())
+	if v, ok := s.Version(); ok {
+		fmt.Fprintf(&b, " v%d", v)
+	}
+	if s.HasDoc() {
+		fmt.Fprintf(&b, " doc=%s", s.Doc())
+	}
+	for _, p := range s.Parameters() {
+		fmt.Fprintf(&b, " %s=%s", p.Key, p.Value)
+	}
+	if def, ok := s.Default(); ok {
+		fmt.Fprintf(&b, " default=%s", data.AppendJavaText(nil, def))
+	}
+	for _, f := range s.Fields() {
+		fmt.Fprintf(&b, " %s:%s", f.Name, describe(f.Schema))
+	}
+	if s.ValueSchema() != nil {
+		b.WriteString(" of " + describe(s.ValueSchema()))
+	}
+	return b.String() + "}"
+}
+
+func (c schemaCache) checkRecord(r *Record, raw json.RawMessage) string {
+	var want corpusRecord
+	if err := json.Unmarshal(raw, &want); err != nil {
+		return err.Error()
+	}
+	partition, timestamp := NoPartition, NoTimestamp
+	if want.Partition != nil {
+		partition = *want.Partition
+	}
+	if want.Timestamp != nil {
+		timestamp = *want.Timestamp
+	}
+	if r.Topic != want.Topic || r.Partition != partition || r.Timestamp != timestamp || r.Offset != want.Offset {
+		return fmt.Sprintf("want %s-%d@%d, got %s-%d@%d", want.Topic, partition, timestamp, r.Topic, r.Partition, r.Timestamp)
+	}
+	if why := c.checkCell("key", &r.Key, want.KeySchema, want.Key); why != "" {
+		return why
+	}
+	if why := c.checkCell("value", &r.Value, want.ValueSchema, want.Value); why != "" {
+		return why
+	}
+	headers, err := r.Headers.All()
+	if err != nil {
+		return err.Error()
+	}
+	if len(headers) != len(want.Headers) {
+		return fmt.Sprintf("want %d headers, got %d", len(want.Headers), len(headers))
+	}
+	for i, h := range want.Headers {
+		if headers[i].Name != h.Key {
+			return fmt.Sprintf("header %d: want %s, got %s", i, h.Key, headers[i].Name)
+		}
+		if why := c.checkCell("header "+h.Key, &headers[i].Value, h.Schema, h.Value); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// options are the texts of a configuration. A key that is null counts as not given.
+func (c *corpusCase) options() map[string]string {
+	props := map[string]string{}
+	for k, v := range c.Config {
+		switch v := v.(type) {
+		case nil:
+		case string:
+			props[k] = v
+		case float64:
+			props[k] = strconv.FormatFloat(v, 'f', -1, 64)
+		default:
+			props[k] = fmt.Sprint(v)
+		}
+	}
+	return props
+}
+
+// run gives what is wrong with a case, and how many records it checked.
+func (c *corpusCase) run(asWire bool) (records int, problems []string) {
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	isPredicate := strings.Contains(c.Class, ".predicates.")
+	var chain *Chain
+	var holds Predicate
+	var err error
+	if isPredicate {
+		holds, err = NewPredicate(c.Class, c.options())
+	} else {
+		var t Transform
+		t, err = New(c.Class, c.options())
+		chain = NewChain(Step{Alias: "t", Class: c.Class, Transform: t})
+	}
+	if c.ConfigError != nil {
+		if err == nil {
+			problem("want %s: %s, got no error", c.ConfigError.Class, *c.ConfigError.Message)
+		} else if why := checkError(c.ConfigError, err); why != "" {
+			problem("%s", why)
+		}
+		return 0, problems
+	}
+	if err != nil {
+		problem("configuration refused: %v", err)
+		return 0, problems
+	}
+	schemas := schemaCache{}
+	for i := range c.Records {
+		rec := &c.Records[i]
+		kind := Sink
+		if rec.In.Kind == "source" {
+			kind = Source
+		}
+		b := NewBatch(kind)
+		r := b.Add()
+		if err := schemas.fill(r, &rec.In, asWire); err != nil {
+			problem("record %s: %v", rec.Ref, err)
+			continue
+		}
+		records++
+		before := ""
+		if isPredicate {
+			got := false
+			holds.Test(b, func(_ int, h bool) { got = h })
+			if rec.Result == nil || *rec.Result != got || r.Failure() != nil {
+				problem("record %s: got %v %v", rec.Ref, got, r.Failure())
+			}
+			continue
+		}
+		chain.Apply(b)
+		why := ""
+		switch {
+		case rec.Error != nil && r.Failure() == nil:
+			why = "want " + rec.Error.Class + ", got no error"
+		case rec.Error != nil:
+			if why = checkError(rec.Error, r.Failure().Err); why == "" {
+				in, _ := json.Marshal(rec.In)
+				if why = schemas.checkRecord(r, in); why != "" {
+					before = "the failed record has changed: "
+				}
+			}
+		case r.Failure() != nil:
+			why = "failed: " + r.Failure().Error()
+		case isJSONNull(rec.Out) != r.Dropped():
+			why = fmt.Sprintf("dropped: %v", r.Dropped())
+		case !r.Dropped():
+			why = schemas.checkRecord(r, rec.Out)
+		}
+		if why != "" {
+			problem("record %s: %s%s", rec.Ref, before, why)
+		}
+	}
+	return records, problems
+}
+
+// TestCorpus runs the recorded cases: every file below transforms/, and predicates.jsonl. Each case runs with its
+// records in wire form, and again with values in memory.
+func TestCorpus(t *testing.T) {
+	folder := os.Getenv("TAILRACE_CORPUS")
+	if folder == "" {
+		folder = filepath.Join("testdata", "corpus")
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "transforms", "*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sort.Strings(files)
+	files = append(files, filepath.Join(folder, "predicates.jsonl"))
+	passed, failed := 0, 0
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		filePassed, fileFailed, records := 0, 0, 0
+		lines := bufio.NewScanner(f)
+		lines.Buffer(nil, 64<<20)
+		for lines.Scan() {
+			var c corpusCase
+			if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			n, problems := c.run(true)
+			records += n
+			_, more := c.run(false)
+			if problems = append(problems, more...); len(problems) == 0 {
+				filePassed++
+				continue
+			}
+			fileFailed++
+			if len(problems) > 4 {
+				problems = append(problems[:4], fmt.Sprintf("… and %d more", len(problems)-4))
+			}
+			t.Errorf("%s %s %v:\n%s", c.Name, c.Class, c.Config, strings.Join(problems, "\n"))
+		}
+		if err := lines.Err(); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%-24s %4d cases passed, %d failed (%d records)", filepath.Base(file), filePassed, fileFailed, records)
+		passed, failed = passed+filePassed, failed+fileFailed
+	}
+	t.Logf("corpus: %d passed, %d failed", passed, failed)
+	if passed+failed == 0 {
+		t.Fatalf("no cases below %s", folder)
+	}
+}

@@ -1,0 +1,341 @@
+package transform
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/sdk/go/data"
+)
+
+// dropHeaders removes headers by name.
+type dropHeaders struct{ names []string }
+
+func newDropHeaders(v config.Values) (step, error) {
+	return &dropHeaders{v.List("headers")}, nil
+}
+
+func (t *dropHeaders) apply(r *Record) error {
+	return r.Headers.remove(func(name string) bool { return slices.Contains(t.names, name) })
+}
+
+// insertHeader appends a header with a fixed value.
+type insertHeader struct {
+	name   string
+	schema *data.Schema
+	raw    []byte
+}
+
+func newInsertHeader(v config.Values) (step, error) {
+	// SimpleHeaderConverter reads a literal exactly as Java's Values.parseString does.
+	parser, err := convert.NewHeader("SimpleHeaderConverter", nil)
+	if err != nil {
+		return nil, err
+	}
+	t := &insertHeader{name: v.Text("header")}
+	t.schema, t.raw, err = parser.ToHeader(nil, "", t.name, []byte(v.Text("value.literal")))
+	return t, err
+}
+
+func (t *insertHeader) apply(r *Record) error { return r.Headers.AddWire(t.name, t.schema, t.raw) }
+
+// headerFrom copies or moves fields into headers.
+type headerFrom struct {
+	side
+	fields, headers []string
+	operation       string
+	plans           perSchema[*headerPlan]
+}
+
+// headerPlan is where the fields lie in one schema, and what is left of it after a move.
+type headerPlan struct {
+	index  []int // by configured field, -1 for one that is not there
+	schema *data.Schema
+	kept   []int // fields that stay
+}
+
+func newHeaderFrom(key bool, v config.Values) (step, error) {
+	t := &headerFrom{side: newSide(key, v), fields: v.List("fields"), headers: v.List("headers"), operation: v.Text("operation")}
+	if len(t.fields) != len(t.headers) {
+		return nil, configError("'fields' config must have the same number of elements as 'headers' config.")
+	}
+	return t, nil
+}
+
+func (t *headerFrom) apply(r *Record) error {
+	c := t.cell(r)
+	if c.schema == nil {
+		return t.schemaless(r, c)
+	}
+	in, err := c.requireStruct("header " + t.operation)
+	if err != nil {
+		return err
+	}
+	plan, err := t.plans.get(c.schema, t.plan)
+	if err != nil {
+		return err
+	}
+	fields := c.schema.Fields()
+	out := in
+	if t.operation == "move" {
+		out = row{slots: c.arena.slots(len(plan.kept))}
+		for n, i := range plan.kept {
+			if out.slots[n], err = in.slots[i].pass(&fields[i], t.replaceNull); err != nil {
+				return err
+			}
+		}
+	}
+	headers := make([]Header, 0, 4)
+	for n, i := range plan.index {
+		if i < 0 {
+			return javaError(nullPointer, `Cannot invoke "org.apache.kafka.connect.data.Field.schema()" because the return value of "org.apache.kafka.connect.data.Schema.field(String)" is null`)
+		}
+		v, err := in.slots[i].read(fields[i].Schema, t.replaceNull)
+		if err == nil {
+			err = checkHeader(fields[i].Schema, v)
+		}
+		if err != nil {
+			return err
+		}
+		h := Header{Name: t.headers[n]}
+		h.Value.Set(fields[i].Schema, v)
+		headers = append(headers, h)
+	}
+	return t.finish(r, c, plan.schema, out, headers)
+}
+
+// finish changes the record, when nothing can fail any more.
+func (t *headerFrom) finish(r *Record, c *Cell, schema *data.Schema, out row, headers []Header) error {
+	if _, err := r.Headers.All(); err != nil {
+		return err
+	}
+	r.Headers.list = append(r.Headers.list, headers...)
+	r.Headers.changed = true
+	if t.operation == "move" {
+		c.setRow(schema, out)
+	}
+	return nil
+}
+
+func (t *headerFrom) plan(s *data.Schema) (*headerPlan, error) {
+	p := &headerPlan{schema: s}
+	for _, name := range t.fields {
+		i := -1
+		if f, ok := s.Field(name); ok {
+			i = f.Index
+		}
+		p.index = append(p.index, i)
+	}
+	if t.operation != "move" {
+		return p, nil
+	}
+	b := copyBasics(s, data.NewStruct())
+	left := newFields(b)
+	for i, f := range s.Fields() {
+		if !slices.Contains(t.fields, f.Name) {
+			left.add(f.Name, f.Schema)
+			p.kept = append(p.kept, i)
+		}
+	}
+	var err error
+	p.schema, err = left.build()
+	return p, err
+}
+
+func (t *headerFrom) schemaless(r *Record, c *Cell) error {
+	in, err := c.requireMap("header " + t.operation)
+	if err != nil {
+		return err
+	}
+	headers := make([]Header, 0, 4)
+	for n, name := range t.fields {
+		h := Header{Name: t.headers[n]}
+		h.Value.Set(nil, nil)
+		if i := in.find(name); i >= 0 {
+			h.Value.setSlot(nil, &in.slots[i])
+		}
+		headers = append(headers, h)
+	}
+	out := in
+	if t.operation == "move" {
+		out = row{slots: c.arena.slots(len(in.slots))[:0], keys: make([]any, 0, len(in.keys))}
+		for i, k := range in.keys {
+			if name, ok := k.(string); !ok || !slices.Contains(t.fields, name) {
+				out.keys, out.slots = append(out.keys, k), append(out.slots, in.slots[i])
+			}
+		}
+	}
+	return t.finish(r, c, nil, out, headers)
+}
+
+// checkHeader is the check of Java's ConnectHeaders.add.
+func checkHeader(s *data.Schema, v any) error {
+	if isNull(v) && !s.Optional() {
+		return dataError("A null value requires an optional schema but was %s", s)
+	}
+	return nil
+}
+
+// insertField adds fields about the record, or with a fixed value.
+type insertField struct {
+	side
+	topic, partition, offset, timestamp, static *insertion
+	value                                       string
+	plans                                       perSchema[*data.Schema]
+}
+
+// insertion is a field to insert.
+type insertion struct {
+	name     string
+	optional bool
+}
+
+// parseInsertion reads a name with an optional ! (required) or ? (optional) behind it.
+func parseInsertion(v config.Values, key string) *insertion {
+	if v.IsNull(key) {
+		return nil
+	}
+	name := v.Text(key)
+	if n := len(name) - 1; n >= 0 {
+		switch name[n] {
+		case '?':
+			return &insertion{name[:n], true}
+		case '!':
+			return &insertion{name[:n], false}
+		}
+	}
+	return &insertion{name, true}
+}
+
+func newInsertField(key bool, v config.Values) (step, error) {
+	t := &insertField{
+		side:  newSide(key, v),
+		topic: parseInsertion(v, "topic.field"), partition: parseInsertion(v, "partition.field"),
+		offset: parseInsertion(v, "offset.field"), timestamp: parseInsertion(v, "timestamp.field"),
+		static: parseInsertion(v, "static.field"), value: v.Text("static.value"),
+	}
+	if t.topic == nil && t.partition == nil && t.offset == nil && t.timestamp == nil && t.static == nil {
+		return nil, configError("No field insertion configured")
+	}
+	if t.static != nil && v.IsNull("static.value") {
+		return nil, invalid("static.value", nil, "No value specified for static field: "+t.static.name)
+	}
+	return t, nil
+}
+
+const insertionPurpose = "field insertion"
+
+func (t *insertField) apply(r *Record) error {
+	c := t.cell(r)
+	if c.IsNull() {
+		return nil
+	}
+	if c.schema == nil {
+		return t.schemaless(r, c)
+	}
+	in, err := c.requireStruct(insertionPurpose)
+	if err != nil {
+		return err
+	}
+	schema, err := t.plans.get(c.schema, t.plan)
+	if err != nil {
+		return err
+	}
+	fields := c.schema.Fields()
+	out := row{slots: c.arena.slots(len(schema.Fields()))}
+	for i := range in.slots {
+		if out.slots[i], err = in.slots[i].pass(&fields[i], t.replaceNull); err != nil {
+			return err
+		}
+	}
+	at := len(in.slots)
+	put := func(f *insertion, v any) {
+		if f != nil {
+			out.slots[at].v = v
+			at++
+		}
+	}
+	if t.offset != nil && r.kind != Sink {
+		return notSink()
+	}
+	put(t.topic, r.Topic)
+	put(t.partition, r.partition())
+	put(t.offset, r.Offset)
+	if t.timestamp != nil {
+		var ts any
+		if r.Timestamp != NoTimestamp {
+			ts = time.UnixMilli(r.Timestamp).UTC()
+		}
+		put(t.timestamp, ts)
+	}
+	put(t.static, t.value)
+	c.setRow(schema, out)
+	return nil
+}
+
+func (r *Record) partition() any {
+	if r.Partition == NoPartition {
+		return nil
+	}
+	return r.Partition
+}
+
+func notSink() error {
+	return dataError("Only SinkRecord supported for [%s], found: org.apache.kafka.connect.source.SourceRecord", insertionPurpose)
+}
+
+func (t *insertField) plan(s *data.Schema) (*data.Schema, error) {
+	b := copyBasics(s, data.NewStruct())
+	added := newFields(b)
+	for _, f := range s.Fields() {
+		added.add(f.Name, f.Schema)
+	}
+	for _, f := range []struct {
+		*insertion
+		required, optional *data.Schema
+	}{
+		{t.topic, data.StringSchema, data.OptionalStringSchema},
+		{t.partition, data.Int32Schema, data.OptionalInt32Schema},
+		{t.offset, data.Int64Schema, data.OptionalInt64Schema},
+		{t.timestamp, data.TimestampSchema, data.OptionalTimestampSchema},
+		{t.static, data.StringSchema, data.OptionalStringSchema},
+	} {
+		switch {
+		case f.insertion == nil:
+		case f.insertion.optional:
+			added.add(f.name, f.optional)
+		default:
+			added.add(f.name, f.required)
+		}
+	}
+	return added.build()
+}
+
+func (t *insertField) schemaless(r *Record, c *Cell) error {
+	in, err := c.requireMap(insertionPurpose)
+	if err != nil {
+		return err
+	}
+	if t.offset != nil && r.kind != Sink {
+		return notSink()
+	}
+	out := c.copyOf(in, 5)
+	if t.topic != nil {
+		out.put(t.topic.name, slot{v: r.Topic})
+	}
+	if t.partition != nil && r.Partition != NoPartition {
+		out.put(t.partition.name, slot{v: r.Partition})
+	}
+	if t.offset != nil {
+		out.put(t.offset.name, slot{v: r.Offset})
+	}
+	if t.timestamp != nil && r.Timestamp != NoTimestamp {
+		out.put(t.timestamp.name, slot{v: r.Timestamp})
+	}
+	if t.static != nil {
+		out.put(t.static.name, slot{v: t.value})
+	}
+	c.setRow(nil, out)
+	return nil
+}
