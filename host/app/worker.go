@@ -100,7 +100,7 @@ func (p *parts) start(ctx context.Context) error {
 	if err := p.listen(ctx); err != nil {
 		return err
 	}
-	host, catalogue, err := openPlugins(p.settings.PluginPath, p.version, p.logger)
+	host, catalogue, err := openPlugins(p.settings.PluginPath, p.version, p.logger) //nolint:contextcheck // lives until close
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (p *parts) start(ctx context.Context) error {
 	}
 	p.herder = herder.NewStandalone(herder.StandaloneConfig{
 		Settings: p.settings, Plugins: catalogue, Processes: host,
-		Worker: func(l worker.Listener) herder.Worker {
+		Worker: func(l worker.Listener) herder.Worker { //nolint:contextcheck // lives until close
 			return worker.New(worker.Config{
 				Settings: p.settings, Plugins: catalogue, Processes: host, Offsets: offsets, Listener: l, Logger: p.logger,
 			})

@@ -54,7 +54,7 @@ type usageError struct{ error }
 
 // Run carries out a command line and returns the exit status.
 func Run(ctx context.Context, c Commands, args []string) int {
-	root := newRoot(c)
+	root := newRoot(c) //nolint:contextcheck // commands get the context when they run
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -180,11 +180,11 @@ type Plugin struct {
 	Version string `json:"version"`
 }
 
-// KeyInfo and ConfigInfos describe configuration keys and findings about them.
-type (
-	KeyInfo     = config.KeyInfo
-	ConfigInfos = config.ConfigInfos
-)
+// KeyInfo describes a configuration key.
+type KeyInfo = config.KeyInfo
+
+// ConfigInfos are the findings about a configuration, key by key.
+type ConfigInfos = config.ConfigInfos
 
 // Progress is what the tasks of a connector have done since they were started.
 type Progress struct {

@@ -67,9 +67,8 @@ func (s *Standalone) validate(ctx context.Context, name string, cfg Config) (Con
 	installed := err == nil
 	if !installed {
 		// Another version may be there: then the findings say so.
-		var any error
-		if resolved, any = s.plugins.List().Resolve(class, ""); any != nil {
-			return ConfigInfos{}, s.noSuchClass(class, any)
+		if resolved, err = s.plugins.List().Resolve(class, ""); err != nil {
+			return ConfigInfos{}, s.noSuchClass(class, err)
 		}
 	}
 	request := config.ValidateRequest{
@@ -112,7 +111,7 @@ func (s *Standalone) ask(ctx context.Context, name string, resolved plugin.Resol
 	case errors.Is(err, plugin.ErrUnsupported):
 		return nil, nil // the definition alone counts
 	case err != nil:
-		return nil, errors.New("The plugin " + resolved.Plugin.Description.Name + " could not validate the configuration: " + launch.Mask(err.Error())) //nolint:staticcheck // a sentence for the user
+		return nil, errors.New("The plugin " + resolved.Plugin.Description.Name + " could not validate the configuration: " + launch.Mask(err.Error()))
 	}
 	out := make([]config.ConfigValue, 0, len(values))
 	for _, v := range values {

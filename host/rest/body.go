@@ -97,7 +97,7 @@ func (in *reader) members(member func(name string, at int64) error) error {
 		if err != nil {
 			return err
 		}
-		if err := member(name.(string), at); err != nil { //nolint:errcheck,forcetypeassert // the decoder allows nothing but strings here
+		if err := member(name.(string), at); err != nil { //nolint:forcetypeassert // the decoder allows nothing but strings here
 			return err
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"github.com/tailrace/tailrace/host/herder"
 )
 
-func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
-
 func (a *api) listConnectors(w http.ResponseWriter, r *http.Request) {
 	names := a.herder.Connectors()
 	expand, ok := r.URL.Query()["expand"]
@@ -47,9 +45,7 @@ func (a *api) createConnector(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	ctx, cancel := within(r)
-	defer cancel()
-	c, err := a.herder.Create(ctx, request)
+	c, err := a.herder.Create(r.Context(), request)
 	if err == nil {
 		locate(w, r, c.Name)
 	}
@@ -112,9 +108,7 @@ func (a *api) getConnector(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) deleteConnector(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := within(r)
-	defer cancel()
-	done(w, http.StatusNoContent, a.herder.Delete(ctx, param(r, "connector")))
+	done(w, http.StatusNoContent, a.herder.Delete(r.Context(), param(r, "connector")))
 }
 
 func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
@@ -128,9 +122,7 @@ func (a *api) putConfig(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	ctx, cancel := within(r)
-	defer cancel()
-	c, created, err := a.herder.Put(ctx, param(r, "connector"), cfg)
+	c, created, err := a.herder.Put(r.Context(), param(r, "connector"), cfg)
 	status := http.StatusOK
 	if created && err == nil {
 		status = http.StatusCreated
@@ -145,9 +137,7 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	ctx, cancel := within(r)
-	defer cancel()
-	c, err := a.herder.Patch(ctx, param(r, "connector"), cfg)
+	c, err := a.herder.Patch(r.Context(), param(r, "connector"), cfg)
 	give(w, http.StatusOK, c, err)
 }
 
@@ -163,9 +153,7 @@ func (a *api) getTopics(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) resetTopics(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := within(r)
-	defer cancel()
-	done(w, http.StatusAccepted, a.herder.ResetTopics(ctx, param(r, "connector")))
+	done(w, http.StatusAccepted, a.herder.ResetTopics(r.Context(), param(r, "connector")))
 }
 
 // progress is Tailrace's own: what the tasks on this worker have done.

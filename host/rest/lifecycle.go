@@ -7,27 +7,19 @@ import (
 )
 
 func (a *api) pause(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := within(r)
-	defer cancel()
-	done(w, http.StatusAccepted, a.herder.Pause(ctx, param(r, "connector")))
+	done(w, http.StatusAccepted, a.herder.Pause(r.Context(), param(r, "connector")))
 }
 
 func (a *api) resume(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := within(r)
-	defer cancel()
-	done(w, http.StatusAccepted, a.herder.Resume(ctx, param(r, "connector")))
+	done(w, http.StatusAccepted, a.herder.Resume(r.Context(), param(r, "connector")))
 }
 
 func (a *api) stop(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := within(r)
-	defer cancel()
-	done(w, http.StatusNoContent, a.herder.Stop(ctx, param(r, "connector")))
+	done(w, http.StatusNoContent, a.herder.Stop(r.Context(), param(r, "connector")))
 }
 
 func (a *api) restart(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := within(r)
-	defer cancel()
-	status, err := a.herder.Restart(ctx, param(r, "connector"), herder.RestartRequest{
+	status, err := a.herder.Restart(r.Context(), param(r, "connector"), herder.RestartRequest{
 		IncludeTasks: flag(r, "includeTasks", false), OnlyFailed: flag(r, "onlyFailed", false),
 	})
 	if err == nil && status == nil {

@@ -17,7 +17,7 @@ func contextWithRoute(ctx context.Context, route *chi.Context) context.Context {
 	return context.WithValue(ctx, chi.RouteCtxKey, route)
 }
 
-// negotiated refuses what the client cannot read and what the server cannot read, before the handler sees it.
+// negotiated refuses what the client or the server cannot read, and gives the handler its time.
 func negotiated(method string, handle http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if hasBody(method) && !sendsJSON(r) {
@@ -33,7 +33,9 @@ func negotiated(method string, handle http.HandlerFunc) http.HandlerFunc {
 			bare(w, http.StatusNotAcceptable)
 			return
 		}
-		handle(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		handle(w, r.WithContext(ctx))
 	}
 }
 

@@ -8,9 +8,7 @@ import (
 )
 
 func (a *api) getOffsets(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := within(r)
-	defer cancel()
-	offsets, err := a.herder.Offsets(ctx, param(r, "connector"))
+	offsets, err := a.herder.Offsets(r.Context(), param(r, "connector"))
 	give(w, http.StatusOK, offsets, err)
 }
 
@@ -25,16 +23,12 @@ func (a *api) alterOffsets(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	ctx, cancel := within(r)
-	defer cancel()
-	text, err := a.herder.AlterOffsets(ctx, param(r, "connector"), changes)
+	text, err := a.herder.AlterOffsets(r.Context(), param(r, "connector"), changes)
 	give(w, http.StatusOK, message{text}, err)
 }
 
 func (a *api) resetOffsets(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := within(r)
-	defer cancel()
-	text, err := a.herder.ResetOffsets(ctx, param(r, "connector"))
+	text, err := a.herder.ResetOffsets(r.Context(), param(r, "connector"))
 	give(w, http.StatusOK, message{text}, err)
 }
 

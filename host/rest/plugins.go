@@ -17,8 +17,6 @@ func (a *api) validate(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	ctx, cancel := within(r)
-	defer cancel()
-	infos, err := a.herder.Validate(ctx, param(r, "plugin"), cfg)
+	infos, err := a.herder.Validate(r.Context(), param(r, "plugin"), cfg)
 	give(w, http.StatusOK, infos, err)
 }

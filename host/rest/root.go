@@ -3,13 +3,14 @@ package rest
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tailrace/tailrace/host/herder"
 )
 
 const (
-	// requestTimeout and healthTimeout are Kafka Connect's.
+	// requestTimeout and healthTimeout are Kafka Connect's. Every request has the first one.
 	requestTimeout = 90 * time.Second
 	healthTimeout  = 10 * time.Second
 )
@@ -28,16 +29,11 @@ func (a *api) health(w http.ResponseWriter, r *http.Request) {
 	answer(w, status, h)
 }
 
-// within gives a handler its time.
-func within(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), requestTimeout)
-}
-
 // flag reads a boolean of the query as Java does: only true, in any case, is true.
 func flag(r *http.Request, name string, absent bool) bool {
 	values, ok := r.URL.Query()[name]
 	if !ok {
 		return absent
 	}
-	return equalFold(values[0], "true")
+	return strings.EqualFold(values[0], "true")
 }

@@ -34,9 +34,7 @@ func (a *api) restartTask(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	ctx, cancel := within(r)
-	defer cancel()
-	done(w, http.StatusNoContent, a.herder.RestartTask(ctx, param(r, "connector"), n))
+	done(w, http.StatusNoContent, a.herder.RestartTask(r.Context(), param(r, "connector"), n))
 }
 
 // postTasks and fence are what workers of a cluster ask of their leader.

@@ -57,7 +57,7 @@ func measure(path string) (content, error) {
 			}
 			c.bytes += int64(n)
 			c.lines += int64(bytes.Count(buf[:n], []byte{'\n'}))
-			c.open = buf[n-1] != '\n'
+			c.open = !bytes.HasSuffix(buf[:n], []byte{'\n'})
 		}
 		if errors.Is(err, io.EOF) {
 			break
