@@ -135,7 +135,8 @@ func TestBadConnectorInputIsToldWhereItBelongs(t *testing.T) {
 		if err := os.WriteFile(big, []byte("first\n"+strings.Repeat("x", 3<<20)+"\nlast\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.createOnly("big", map[string]string{"connector.class": sourceClass, "topic": env.Name(t), "file": big, "line.max.bytes": "4000000",
+		w.createOnly("big", map[string]string{
+			"connector.class": sourceClass, "topic": env.Name(t), "file": big, "line.max.bytes": "4000000",
 			"topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
 		})
 		w.failsWith("big", "max.request.size")
