@@ -27,7 +27,7 @@ func (e *bodyError) Error() string {
 	return fmt.Sprintf("The request body cannot be used: %s at line %d, column %d", e.reason, e.line, e.column)
 }
 
-// reader reads JSON strictly, token by token, and knows the place of what it refuses.
+// reader reads JSON token by token, and knows the place of what it refuses.
 type reader struct {
 	text []byte
 	dec  *json.Decoder
@@ -50,7 +50,7 @@ func open(r *http.Request) (*reader, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, in.fault(0, "it is empty; a JSON object is expected")
 	}
-	return in, nil
+	return in, in.check()
 }
 
 func (in *reader) fault(offset int64, reason string) *bodyError {
@@ -60,23 +60,38 @@ func (in *reader) fault(offset int64, reason string) *bodyError {
 	return &bodyError{status: http.StatusBadRequest, line: line, column: column, reason: reason}
 }
 
+// check finds what is no JSON. After it only shapes can be wrong.
+func (in *reader) check() error {
+	var value json.RawMessage
+	err := json.Unmarshal(in.text, &value)
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &syntax):
+		return in.fault(0, err.Error())
+	case int(syntax.Offset) >= len(in.text) && !in.complete():
+		return in.fault(int64(len(in.text)), "the JSON ends too early")
+	}
+	return in.fault(syntax.Offset-1, syntax.Error())
+}
+
+// complete tells whether the text has a whole JSON value at its beginning, with something wrong behind it.
+func (in *reader) complete() bool {
+	var value json.RawMessage
+	return json.NewDecoder(bytes.NewReader(in.text)).Decode(&value) == nil
+}
+
 // token reads the next token; at is where it begins.
 func (in *reader) token() (token json.Token, at int64, err error) {
 	at = in.dec.InputOffset()
 	for int(at) < len(in.text) && strings.IndexByte(" \t\r\n,:", in.text[at]) >= 0 {
 		at++
 	}
-	token, err = in.dec.Token()
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
-		return token, at, nil
-	case errors.As(err, &syntax):
-		return nil, at, in.fault(max(syntax.Offset-1, 0), syntax.Error())
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, at, in.fault(int64(len(in.text)), "the JSON ends too early")
+	if token, err = in.dec.Token(); err != nil {
+		return nil, at, in.fault(at, err.Error())
 	}
-	return nil, at, in.fault(at, err.Error())
+	return token, at, nil
 }
 
 // object reads an object and calls member for each name; member reads the value.
@@ -131,26 +146,10 @@ func (in *reader) scalar(what string) (*string, error) {
 func (in *reader) raw() (json.RawMessage, error) {
 	at := in.dec.InputOffset()
 	var value json.RawMessage
-	err := in.dec.Decode(&value)
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
-		return value, nil
-	case errors.As(err, &syntax):
-		return nil, in.fault(max(syntax.Offset-1, 0), syntax.Error())
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, in.fault(int64(len(in.text)), "the JSON ends too early")
+	if err := in.dec.Decode(&value); err != nil {
+		return nil, in.fault(at, err.Error())
 	}
-	return nil, in.fault(at, err.Error())
-}
-
-// end refuses what follows the value.
-func (in *reader) end() error {
-	at := in.dec.InputOffset()
-	if rest := bytes.TrimLeft(in.text[at:], " \t\r\n"); len(rest) > 0 {
-		return in.fault(int64(len(in.text)-len(rest)), "there is something after the JSON value")
-	}
-	return nil
+	return value, nil
 }
 
 // config reads a flat object of settings. A name that comes twice has its last value.
@@ -170,9 +169,5 @@ func readConfig(r *http.Request) (herder.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := in.config("the configuration")
-	if err != nil {
-		return nil, err
-	}
-	return cfg, in.end()
+	return in.config("the configuration")
 }

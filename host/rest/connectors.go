@@ -81,7 +81,7 @@ func readCreate(r *http.Request) (herder.CreateRequest, error) {
 	if !seen {
 		return request, in.fault(0, "the member config is missing")
 	}
-	return request, in.end()
+	return request, nil
 }
 
 // scalarInto reads a scalar into a string; null leaves it empty.

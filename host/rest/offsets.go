@@ -60,10 +60,7 @@ func readOffsets(r *http.Request) ([]herder.OffsetChange, error) {
 			return err
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	return changes, in.end()
+	return changes, err
 }
 
 // list reads an array, or null as an empty one, and calls entry to read each entry.

@@ -1,0 +1,110 @@
+package herder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/tailrace/tailrace/host/plugin"
+	connect "github.com/tailrace/tailrace/sdk/go"
+)
+
+// serveArg makes the test program a plugin.
+const serveArg = "serve-scripted-plugin"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == serveArg {
+		connect.Serve(connect.Plugin{Name: "scripted", Version: "1.2.3", Sources: []connect.Source{{
+			Name: "scripted", Aliases: []string{"org.example.ScriptedSourceConnector"}, Doc: "Does what its configuration says.",
+			Config: connect.NewConfigDef(
+				connect.ConfigKey{Name: "behave", Type: connect.TypeString, HasDefault: true, Default: "well"},
+				connect.ConfigKey{Name: "secret", Type: connect.TypePassword},
+				connect.ConfigKey{Name: "needed", Type: connect.TypeString, Required: true},
+			),
+			Connector: func() connect.SourceConnector { return &scripted{} },
+			Task:      func() connect.SourceTask { return idleTask{} },
+		}}})
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// scripted is a connector that behaves as its configuration says.
+type scripted struct{ cfg connect.Config }
+
+func (c *scripted) Start(_ context.Context, cfg connect.Config, _ *connect.ConnectorContext) error {
+	c.cfg = cfg
+	return nil
+}
+
+func (c *scripted) TaskConfigs(context.Context, int) ([]connect.Config, error) {
+	return []connect.Config{c.cfg}, nil
+}
+
+func (c *scripted) Stop(context.Context) error { return nil }
+
+func (c *scripted) Validate(_ context.Context, cfg connect.Config) []connect.ConfigIssue {
+	switch cfg["behave"] {
+	case "hang":
+		select {}
+	case "exit":
+		os.Exit(3)
+	case "panic":
+		panic("so it goes")
+	case "tell":
+		return []connect.ConfigIssue{{Key: "behave", Message: "the secret is " + cfg["secret"]}}
+	}
+	return nil
+}
+
+func (c *scripted) AlterOffsets(_ context.Context, _ connect.Config, offsets []connect.PartitionOffset) error {
+	for _, o := range offsets {
+		if o.Partition["file"] == "refused" {
+			return errors.New("this file is refused")
+		}
+	}
+	return nil
+}
+
+type idleTask struct{}
+
+func (idleTask) Start(context.Context, connect.Config, *connect.SourceContext) error { return nil }
+func (idleTask) Poll(ctx context.Context, _ *connect.Batch) error                    { <-ctx.Done(); return nil }
+func (idleTask) Stop(context.Context) error                                          { return nil }
+
+// pluginFolder is a plugin.path with the scripted plugin and one that cannot be used.
+func pluginFolder(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\nexec %q %s\n", self, serveArg)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "scripted"), []byte(script), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "broken"), []byte("#!/bin/sh\necho no plugin >&2; exit 1\n"), 0o700))
+	return dir
+}
+
+// hosted starts the real plugin host on the scripted plugin, with short deadlines.
+func hosted(t *testing.T) (*plugin.Host, *plugin.Catalogue) {
+	t.Helper()
+	logger := slog.New(slog.DiscardHandler)
+	host, err := plugin.NewHost(plugin.HostOptions{Logger: logger, Version: "test", Timeouts: plugin.Timeouts{Validate: time.Second, Shutdown: 200 * time.Millisecond, Term: 200 * time.Millisecond}})
+	require.NoError(t, err)
+	catalogue := plugin.OpenCatalogue(plugin.CatalogueOptions{Paths: []string{pluginFolder(t)}, Describe: host.Describe, Version: "test", Logger: logger})
+	t.Cleanup(func() {
+		catalogue.Close()
+		require.NoError(t, host.Close())
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	require.NoError(t, catalogue.Settled(ctx))
+	return host, catalogue
+}
