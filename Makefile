@@ -1,7 +1,7 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test verify format generate bench bench-wire clean
+.PHONY: help build run test verify format generate bench chaos bench-wire clean
 
 # The version that the binary and the plugins tell: a tag, or the commit.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -32,6 +32,9 @@ format: ## Format the Go and protocol files
 
 generate: ## Generate gen/ from the protocol files in proto/
 	@tools/generate
+
+chaos: build ## The fault tests in their long form: 200 kills of each plugin, a broker that is away for a minute
+	@tools/test ./test/e2e -run 'Killed|GoesAway' -args -long
 
 bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/benchmarks.md (BENCHARGS=-short for a quick look)
 	@go run ./test/bench $(BENCHARGS)

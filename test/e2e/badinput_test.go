@@ -182,8 +182,11 @@ func TestABrokerThatGoesAwayAndComesBackLosesNothing(t *testing.T) {
 	p.awaitLines(1000, 30*time.Second)
 	broker.Kill()
 	pid := w.cmd.Process.Pid
-	// Long enough for several retries of every client.
-	<-time.After(5 * time.Second) // the outage itself
+	outage := 5 * time.Second // several retries of every client
+	if *long {
+		outage = time.Minute
+	}
+	<-time.After(outage)
 	broker.Start(t)
 	p.awaitLines(p.lines, 90*time.Second)
 	w.stop()

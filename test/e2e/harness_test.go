@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -72,7 +73,11 @@ func root() string {
 	return dir
 }
 
+// long makes the fault tests long: `make chaos`.
+var long = flag.Bool("long", false, "more kills, more lines, longer outages")
+
 func TestMain(m *testing.M) {
+	flag.Parse()
 	code := m.Run()
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)

@@ -138,7 +138,10 @@ func TestAFileArrivesThroughKafkaLineForLine(t *testing.T) {
 // the order, and are back within a second; the worker lives on.
 func TestKilledPluginsLoseNothing(t *testing.T) {
 	brokers(t, func(t *testing.T, bootstrap string) {
-		const lines, kills = 1_000_000, 10
+		lines, kills := 1_000_000, 10
+		if *long {
+			lines, kills = 20_000_000, 200
+		}
 		w := startWorker(t, workerConfig{bootstrap: bootstrap})
 		p := startPipeline(t, w, 0, nil)
 		var recoveries []time.Duration
