@@ -65,6 +65,9 @@ func TestPluginsComeChangeAndGoWhileTheWorkerRuns(t *testing.T) {
 		})
 		w.awaitState("source", "RUNNING", 1)
 		after := w.onlyProcess("file-source")
+		if v, _ := w.offered("file-source"); v != "9.9.9" {
+			t.Errorf("file-source is offered in version %q, want the new one, 9.9.9", v)
+		}
 
 		if err := os.Remove(filepath.Join(dir, "file-source")); err != nil {
 			t.Fatal(err)
@@ -119,7 +122,7 @@ func copyProgram(t *testing.T, from, to string) {
 func replaceWithNewVersion(t *testing.T, path string) {
 	t.Helper()
 	fresh := path + ".new"
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X github.com/tailrace/tailrace/sdk/go.buildVersion=9.9.9", "-o", fresh, "./plugins/file-source")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.version=9.9.9", "-o", fresh, "./plugins/file-source")
 	cmd.Dir = root()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
