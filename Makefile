@@ -3,17 +3,17 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build run test verify format generate bench chaos bench-wire clean
 
-# The version that the binary and the plugins tell: a tag, or the commit.
+# The version that the binary tells: a tag, or the commit. A plugin has a version of its own.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-GO_BUILD = go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+GO_BUILD = go build -trimpath -ldflags '-s -w $(1)'
 PLUGINS = $(patsubst %/main.go,./%,$(wildcard plugins/*/main.go))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/tailrace and every plugin into bin/plugins, nothing else
-	@$(GO_BUILD) -o bin/tailrace ./host/cmd/tailrace
-	@$(GO_BUILD) -o bin/plugins/ $(PLUGINS)
+	@$(call GO_BUILD,-X main.version=$(VERSION)) -o bin/tailrace ./host/cmd/tailrace
+	@$(call GO_BUILD) -o bin/plugins/ $(PLUGINS)
 
 # The demo's file: FILE=…, otherwise this project's own log.
 run: build ## Run a file through Kafka and out again: FILE=… names it, EXIT=1 ends when all has arrived

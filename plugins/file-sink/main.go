@@ -3,7 +3,7 @@ package main
 
 import connect "github.com/tailrace/tailrace/sdk/go"
 
-const version = "0.1.0"
+var version = "0.1.0"
 
 // kafkaVersion is that of the Kafka whose FileStreamSink the drop-in type stands in for.
 const kafkaVersion = "4.1.0"

@@ -8,7 +8,7 @@ import (
 	connect "github.com/tailrace/tailrace/sdk/go"
 )
 
-const version = "0.1.0"
+var version = "0.1.0"
 
 // kafkaVersion is that of the Kafka whose FileStreamSource the drop-in type stands in for.
 const kafkaVersion = "4.1.0"
