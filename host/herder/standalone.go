@@ -280,5 +280,5 @@ func (s *Standalone) logState(what string, state store.State, err error, attrs .
 		s.logger.Error(what+" failed; after mending the cause, restart it through the REST API", append(attrs, "error", err)...)
 		return
 	}
-	s.logger.Info(what, attrs...)
+	s.logger.Info(what+" state changed", attrs...)
 }
