@@ -49,11 +49,10 @@ func dayOf(year int64, month, day int64) int64 {
 	case year < cutoverYear:
 		return julianDay(year, month, day)
 	}
-	if g, j := gregorianDay(year, month, day), julianDay(year, month, day); g >= cutoverDay && j >= cutoverDay {
+	if g := gregorianDay(year, month, day); julianDay(year, month, day) >= cutoverDay {
 		return g
-	} else {
-		return j
 	}
+	return julianDay(year, month, day)
 }
 
 // dateFields are what a format can show. All counts are Java's.
@@ -65,7 +64,8 @@ type dateFields struct {
 	dayOfWeek   int64 // Sunday is 1
 	weekOfYear  int64
 	weekOfMonth int64
-	weekYear    int64
+	dowInMonth  int64 // the how-manieth Monday, say, of the month it is
+	weekYear    int64 // proleptic
 	millis      int64 // of the day
 }
 
@@ -91,6 +91,7 @@ func fieldsAt(millis int64) dateFields {
 	f.dayOfYear = day - jan1 + 1
 	month1 := dayOf(f.year, f.month, 1)
 	f.weekOfMonth = weekNumber(month1, day)
+	f.dowInMonth = (day-month1)/7 + 1
 	f.weekOfYear = weekNumber(jan1, day)
 	f.weekYear = f.year
 	if next := dayOf(f.year+1, 1, 1); day >= weekStart(next) {
@@ -167,6 +168,9 @@ func (b *dateBuilder) both(f, g calField) int {
 	return max(b.stamp[f], b.stamp[g])
 }
 
+// calendar counts the days of dates in one of the two calendars.
+type calendar func(year, month, day int64) int64
+
 // millis is the time that the fields mean, leniently.
 func (b *dateBuilder) millis() int64 {
 	year := int64(1970)
@@ -178,13 +182,38 @@ func (b *dateBuilder) millis() int64 {
 		year = 1 - year
 	}
 	timeOfDay := b.timeOfDay()
-	var day int64
+	days := floorDiv(timeOfDay, millisPerDay)
 	if b.stamp[calWeekYear] > b.stamp[calYear] {
-		day = b.weekDate(bc)
+		days += b.weekDate(bc)
 	} else {
-		day = b.day(year)
+		days = b.chooseDay(year, days)
 	}
-	return (day+floorDiv(timeOfDay, millisPerDay))*millisPerDay + floorMod(timeOfDay, millisPerDay) - b.value[calZone] - b.value[calDst]
+	return days*millisPerDay + floorMod(timeOfDay, millisPerDay) - b.value[calZone] - b.value[calDst]
+}
+
+// chooseDay finds the calendar that is in force on the day; more is added to
+// it. The days that were left out in 1582 are read as Julian.
+func (b *dateBuilder) chooseDay(year, more int64) int64 {
+	julian := func() int64 { return more + b.day(julianDay, year) }
+	if year < cutoverYear {
+		return julian()
+	}
+	day := more + b.day(gregorianDay, year)
+	switch {
+	case year > cutoverYear && day >= cutoverDay:
+		return day
+	case year == cutoverYear && day >= cutoverDay:
+		if j := julian(); j < cutoverDay || b.byYear() {
+			return j
+		}
+		return day
+	}
+	return julian()
+}
+
+// byYear reports whether the day is told by its place in the year.
+func (b *dateBuilder) byYear() bool {
+	return b.stamp[calDayOfYear] > b.stamp[calDay] || b.both(calWeekOfYear, calDayOfWeek) > b.stamp[calDay]
 }
 
 func (b *dateBuilder) timeOfDay() int64 {
@@ -212,12 +241,16 @@ func (b *dateBuilder) weekDate(bc bool) int64 {
 	if bc {
 		year = 1 - year
 	}
-	week += floorDiv(dow-1, 7)
-	return weekStart(dayOf(year, 1, 1)) + floorMod(dow-1, 7) + 7*(week-1)
+	if dow < 1 || dow > 7 { // from a letter u, where Monday is 1
+		week += floorDiv(dow-1, 7)
+		dow = floorMod(dow-1, 7) + 1
+		dow = dow%7 + 1
+	}
+	return weekStart(dayOf(year, 1, 1)) + dow - 1 + 7*(week-1)
 }
 
 // day finds the group of fields that says the day.
-func (b *dateBuilder) day(year int64) int64 {
+func (b *dateBuilder) day(cal calendar, year int64) int64 {
 	st := &b.stamp
 	weekOfMonth, dowInMonth, weekOfYear := b.both(calWeekOfMonth, calDayOfWeek), b.both(calDayOfWeekInMonth, calDayOfWeek), b.both(calWeekOfYear, calDayOfWeek)
 	dayOfMonth := st[calDay]
@@ -231,18 +264,18 @@ func (b *dateBuilder) day(year int64) int64 {
 	}
 	switch {
 	case best == dayOfMonth:
-		return b.monthStart(&year) + b.orElse(calDay, 1) - 1
+		return b.monthStart(cal, &year) + b.orElse(calDay, 1) - 1
 	case best == weekOfMonth && st[calWeekOfMonth] >= st[calWeekOfYear],
 		best == dowInMonth && st[calDayOfWeekInMonth] >= st[calWeekOfYear]:
 		byWeek := best == weekOfMonth
 		if weekOfMonth == dowInMonth {
 			byWeek = st[calWeekOfMonth] >= st[calDayOfWeekInMonth]
 		}
-		return b.inMonth(year, byWeek)
+		return b.inMonth(cal, year, byWeek)
 	case best == st[calDayOfYear]:
-		return dayOf(year, 1, 1) + b.value[calDayOfYear] - 1
+		return cal(year, 1, 1) + b.value[calDayOfYear] - 1
 	}
-	start := weekStart(dayOf(year, 1, 1))
+	start := weekStart(cal(year, 1, 1))
 	if dow := b.orElse(calDayOfWeek, 1); dow != 1 {
 		start = onOrBefore(start+6, dow)
 	}
@@ -250,8 +283,8 @@ func (b *dateBuilder) day(year int64) int64 {
 }
 
 // inMonth is a day told by its week in the month, or as the n-th Monday of it.
-func (b *dateBuilder) inMonth(year int64, byWeek bool) int64 {
-	first := b.monthStart(&year)
+func (b *dateBuilder) inMonth(cal calendar, year int64, byWeek bool) int64 {
+	first := b.monthStart(cal, &year)
 	if byWeek {
 		start := weekStart(first)
 		if b.stamp[calDayOfWeek] != 0 {
@@ -264,14 +297,14 @@ func (b *dateBuilder) inMonth(year int64, byWeek bool) int64 {
 		return onOrBefore(first+7*n-1, dow)
 	}
 	month := floorMod(b.value[calMonth], 12) + 1
-	length := dayOf(year+month/12, month%12+1, 1) - first
+	length := cal(year+month/12, month%12+1, 1) - first
 	return onOrBefore(first+length+7*(n+1)-1, dow)
 }
 
-func (b *dateBuilder) monthStart(year *int64) int64 {
+func (b *dateBuilder) monthStart(cal calendar, year *int64) int64 {
 	month := b.value[calMonth]
 	*year += floorDiv(month, 12)
-	return dayOf(*year, floorMod(month, 12)+1, 1)
+	return cal(*year, floorMod(month, 12)+1, 1)
 }
 
 func (b *dateBuilder) orElse(f calField, other int64) int64 {

@@ -55,14 +55,14 @@ func parseCasts(specs []string) ([]castField, error) {
 	var fields []castField
 	for _, spec := range specs {
 		parts := splitColon(spec)
+		if len(parts) == 0 { // nothing but colons
+			return nil, javaError(arrayIndex, "Index 1 out of bounds for length 0")
+		}
 		if len(parts) > 2 {
 			return nil, invalid("renames", specs, "Invalid rename mapping: "+spec)
 		}
 		var f castField
-		typeName := ""
-		if len(parts) > 0 {
-			typeName = javaTrim(parts[len(parts)-1])
-		}
+		typeName := javaTrim(parts[len(parts)-1])
 		if len(parts) == 2 {
 			f.name = javaTrim(parts[0])
 		} else {

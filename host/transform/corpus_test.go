@@ -2,16 +2,18 @@ package transform
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
 	"testing"
@@ -311,9 +313,12 @@ func (c schemaCache) fill(r *Record, in *corpusRecord, asWire bool) error {
 			return err
 		}
 		if asWire {
+			// A null that stands for a default is written as the default: such a record runs in memory only.
 			if raw, err := data.AppendValue(nil, s, v); err == nil {
-				cell.SetWire(s, raw)
-				return nil
+				if back, err := data.DecodeValue(s, raw); err == nil && sameValue(v, back) {
+					cell.SetWire(s, raw)
+					return nil
+				}
 			}
 		}
 		cell.Set(s, v)
@@ -404,19 +409,10 @@ func (c schemaCache) checkCell(what string, cell *Cell, schema, value json.RawMe
 		}
 		return ""
 	}
-	if expected, err := data.AppendValue(nil, wantSchema, want); err != nil || cell.Schema() != nil && !equalWire(cell.Schema(), expected, raw) {
+	if expected, err := data.AppendValue(nil, wantSchema, want); err != nil || cell.Schema() != nil && !bytes.Equal(expected, raw) {
 		return fmt.Sprintf("%s: wire form differs: %x, want %x (%v)", what, raw, expected, err)
 	}
 	return ""
-}
-
-func equalWire(s *data.Schema, a, b []byte) bool {
-	x, err := data.DecodeValue(s, a)
-	if err != nil {
-		return false
-	}
-	y, err := data.DecodeValue(s, b)
-	return err == nil && sameValue(x, y)
 }
 
 // sameValue is data.Equal, except that the default of a struct schema may carry the schema without it.
@@ -469,7 +465,7 @@ func (c schemaCache) checkRecord(r *Record, raw json.RawMessage) string {
 	if err := json.Unmarshal(raw, &want); err != nil {
 		return err.Error()
 	}
-	partition, timestamp := NoPartition, NoTimestamp
+	partition, timestamp := NoPartition, int64(NoTimestamp)
 	if want.Partition != nil {
 		partition = *want.Partition
 	}
@@ -602,21 +598,45 @@ func TestCorpus(t *testing.T) {
 	if folder == "" {
 		folder = filepath.Join("testdata", "corpus")
 	}
-	files, err := filepath.Glob(filepath.Join(folder, "transforms", "*.jsonl"))
+	runCorpus(t, folder)
+}
+
+// TestRecorded runs more cases, recorded from the classes of Kafka Connect 4.1.0 with inputs made up here: regular
+// expressions, field paths, replacements and edges of every transform.
+func TestRecorded(t *testing.T) { runCorpus(t, filepath.Join("testdata", "recorded")) }
+
+// openCorpus reads a file that may be compressed.
+func openCorpus(t *testing.T, file string) io.Reader {
+	t.Helper()
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sort.Strings(files)
-	files = append(files, filepath.Join(folder, "predicates.jsonl"))
-	passed, failed := 0, 0
-	for _, file := range files {
-		f, err := os.Open(file)
+	t.Cleanup(func() { _ = f.Close() })
+	if !strings.HasSuffix(file, ".gz") {
+		return f
+	}
+	r, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func runCorpus(t *testing.T, folder string) {
+	t.Helper()
+	var files []string
+	for _, pattern := range []string{"transforms/*.jsonl", "transforms/*.jsonl.gz", "predicates.jsonl", "predicates.jsonl.gz"} {
+		found, err := filepath.Glob(filepath.Join(folder, pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		files = append(files, found...)
+	}
+	passed, failed := 0, 0
+	for _, file := range files {
 		filePassed, fileFailed, records := 0, 0, 0
-		lines := bufio.NewScanner(f)
+		lines := bufio.NewScanner(openCorpus(t, file))
 		lines.Buffer(nil, 64<<20)
 		for lines.Scan() {
 			var c corpusCase

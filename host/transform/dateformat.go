@@ -145,8 +145,15 @@ func (t *dateToken) append(b []byte, f *dateFields) []byte {
 		}
 		return append(b, "AD"...)
 	case 'y':
-		return t.year(b, f.year)
-	case 'Y':
+		year := f.year
+		if year <= 0 {
+			year = 1 - year
+		}
+		return t.year(b, year)
+	case 'Y': // Java shows this one with its sign
+		if f.weekYear < 0 {
+			return t.year(append(b, '-'), -f.weekYear)
+		}
 		return t.year(b, f.weekYear)
 	case 'M', 'L':
 		if t.count >= 3 {
@@ -181,7 +188,7 @@ func (t *dateToken) number(f *dateFields) int64 {
 	case 'D':
 		return f.dayOfYear
 	case 'F':
-		return (f.day-1)/7 + 1
+		return f.dowInMonth
 	case 'w':
 		return f.weekOfYear
 	case 'W':
@@ -205,9 +212,6 @@ func (t *dateToken) number(f *dateFields) int64 {
 }
 
 func (t *dateToken) year(b []byte, year int64) []byte {
-	if year <= 0 {
-		year = 1 - year
-	}
 	if t.count == 2 {
 		return padded(b, year%100, 2)
 	}

@@ -169,8 +169,6 @@ func (p *dateParser) number(t *dateToken, value int32, at, end int) {
 	case 'u':
 		if value >= 1 && value <= 7 { // Monday is 1 here and 2 in the calendar
 			value = value%7 + 1
-		} else {
-			value++
 		}
 		p.fields.set(calDayOfWeek, value)
 	default:

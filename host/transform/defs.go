@@ -1,10 +1,12 @@
 package transform
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/convert"
 )
 
 const (
@@ -49,7 +51,7 @@ var classes = slices.Concat(
 		option("replacement", config.String, config.Null(), config.Low, "What to put into numbers and texts instead of 0 and nothing.", config.NonEmpty),
 		replaceNull),
 	single("RegexRouter", newRegexRouter,
-		option("regex", config.String, config.Required(), config.High, "The Java regular expression that the whole topic must match.", config.ValidRegex),
+		option("regex", config.String, config.Required(), config.High, "The Java regular expression that the whole topic must match.", validRegex),
 		option("replacement", config.String, config.Required(), config.High, "The text for the part that matched; $1 and ${name} stand for groups.", nil)),
 	bothSides("ReplaceField", newReplaceField,
 		option("exclude", config.List, config.Text(""), config.Medium, "The fields to drop. They win over include.", nil),
@@ -133,7 +135,18 @@ var (
 		}
 		return nil
 	})
-	nonEmptyRegex = allOf(config.NonEmpty, config.ValidRegex)
+	validRegex = config.Check("valid regex", func(name string, value any) error {
+		text, ok := value.(string)
+		if !ok {
+			return nil
+		}
+		var java *convert.Error
+		if _, err := compileJavaRegex(text); errors.As(err, &java) {
+			return config.Invalid(name, value, "Invalid regex: "+java.Message)
+		}
+		return nil
+	})
+	nonEmptyRegex = allOf(config.NonEmpty, validRegex)
 )
 
 // allOf accepts what all of the validators accept.

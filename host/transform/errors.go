@@ -17,6 +17,7 @@ const (
 	schemaBuilderException = "org.apache.kafka.connect.errors.SchemaBuilderException"
 	illegalArgument        = "java.lang.IllegalArgumentException"
 	indexOutOfBounds       = "java.lang.IndexOutOfBoundsException"
+	arrayIndex             = "java.lang.ArrayIndexOutOfBoundsException"
 	nullPointer            = "java.lang.NullPointerException"
 	classCast              = "java.lang.ClassCastException"
 	numberFormat           = "java.lang.NumberFormatException"

@@ -2,7 +2,8 @@ package transform
 
 import "strings"
 
-// fieldPath are the names that lead to a field, outermost first; never empty.
+// fieldPath are the names that lead to a field, outermost first. An empty text in
+// V2 gives no names at all, with which Kafka Connect fails on every record.
 type fieldPath []string
 
 // parseFieldPath reads a path. In version V1 it is one name as it stands. In V2
@@ -15,7 +16,7 @@ func parseFieldPath(path, version string) (fieldPath, error) {
 	}
 	var steps fieldPath
 	rest := path
-	for {
+	for rest != "" {
 		if !strings.HasPrefix(rest, "`") {
 			step, after, more := strings.Cut(rest, ".")
 			if steps = append(steps, step); !more {
@@ -38,6 +39,7 @@ func parseFieldPath(path, version string) (fieldPath, error) {
 			return append(steps, ""), nil
 		}
 	}
+	return steps, nil
 }
 
 // quotedStep reads a name up to its closing backtick; more tells that a dot followed.

@@ -163,6 +163,9 @@ func newExtractField(key bool, v config.Values) (step, error) {
 
 const extraction = "field extraction"
 
+// errNoPath is what Java's List.subList says to a path without names.
+var errNoPath = javaError(illegalArgument, "fromIndex(0) > toIndex(-1)")
+
 func (t *extractField) apply(r *Record) error {
 	c := t.cell(r)
 	if c.schema == nil {
@@ -217,12 +220,12 @@ func (t *extractField) apply(r *Record) error {
 
 func (t *extractField) plan(s *data.Schema) (*extractPlan, error) {
 	p := &extractPlan{schema: s}
-	for n, step := range t.path {
+	if len(t.path) == 0 {
+		return nil, errNoPath
+	}
+	for _, step := range t.path {
 		if p.schema.Type() != data.StructType {
-			if n == 0 || n == len(t.path)-1 {
-				return nil, dataError("Cannot look up fields on non-struct type")
-			}
-			return nil, javaError(illegalArgument, "Unknown field: %s", t.original)
+			return nil, dataError("Cannot look up fields on non-struct type")
 		}
 		f, ok := p.schema.Field(step)
 		if !ok {
@@ -242,6 +245,9 @@ func (t *extractField) schemaless(c *Cell) error {
 	in, err := c.requireMap(extraction)
 	if err != nil {
 		return err
+	}
+	if len(t.path) == 0 {
+		return errNoPath
 	}
 	i := in.find(t.path[0])
 	if i < 0 {

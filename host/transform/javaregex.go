@@ -1,8 +1,11 @@
 package transform
 
 import (
+	"math"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dlclark/regexp2"
 )
@@ -24,13 +27,13 @@ type javaRegex struct {
 func compileJavaRegex(text string) (*javaRegex, error) {
 	t := regexTranslator{in: []rune(text), names: map[string]int{}}
 	net := t.translate()
+	if t.problem != "" {
+		return nil, t.syntaxError()
+	}
 	r := &javaRegex{text: text, groups: t.groups, names: t.names}
 	var err error
 	if r.find, err = regexp2.Compile(net, regexp2.None); err == nil {
-		r.whole, err = regexp2.Compile(`\A(?:`+net+"\n"+`)\z`, regexp2.None)
-		if !t.comments { // the line end is there to close a comment
-			r.whole, err = regexp2.Compile(`\A(?:`+net+`)\z`, regexp2.None)
-		}
+		r.whole, err = regexp2.Compile(`\A(?:`+net+`)\z`, regexp2.None)
 	}
 	if err != nil {
 		return nil, javaError(patternSyntax, "%s in %s", err.Error(), text)
@@ -97,7 +100,10 @@ func (r *javaRegex) expand(m *regexp2.Match, replacement string) (string, error)
 					end++
 				}
 				name := replacement[i+1 : end]
-				if name == "" || end == len(replacement) || replacement[end] != '}' {
+				if name == "" {
+					return bad("named capturing group has 0 length name")
+				}
+				if end == len(replacement) || replacement[end] != '}' {
 					return bad("named capturing group is missing trailing '}'")
 				}
 				if name[0] <= '9' {
@@ -142,7 +148,7 @@ func isAlnum(c byte) bool {
 
 // regexTranslator rewrites Java's syntax into the engine's, which is that of
 // .NET: where both have a construct it stays, where the same letters mean something
-// else they are spelled out. Mistakes stay in, for the engine to find.
+// else they are spelled out. It finds the usual mistakes itself, to tell them in Java's words.
 type regexTranslator struct {
 	in       []rune
 	at       int
@@ -152,6 +158,28 @@ type regexTranslator struct {
 	dotAll   bool
 	multi    bool
 	comments bool
+	problem  string // the first mistake found, in Java's words
+	place    int    // where, as Java counts
+}
+
+// fail notes a mistake; the first one counts.
+func (t *regexTranslator) fail(place int, problem string) {
+	if t.problem == "" {
+		t.problem, t.place = problem, place
+	}
+}
+
+// syntaxError is Java's PatternSyntaxException.
+func (t *regexTranslator) syntaxError() error {
+	message := t.problem
+	if t.place >= 0 {
+		message += " near index " + strconv.Itoa(t.place)
+	}
+	message += "\n" + string(t.in)
+	if t.place >= 0 && t.place < len(t.in) {
+		message += "\n" + strings.Repeat(" ", t.place) + "^"
+	}
+	return javaError(patternSyntax, "%s", message)
 }
 
 const (
@@ -172,15 +200,15 @@ var posixClasses = map[string]string{
 	"XDigit": "0-9a-fA-F", "Space": javaSpaces, "javaLowerCase": `\p{Ll}`, "javaUpperCase": `\p{Lu}`, "javaLetter": `\p{L}`,
 	"javaDigit": `\p{Nd}`, "javaLetterOrDigit": `\p{L}\p{Nd}`, "IsAlphabetic": `\p{L}\p{Nl}`, "IsLetter": `\p{L}`, "IsDigit": `\p{Nd}`,
 	"IsUppercase": `\p{Lu}`, "IsLowercase": `\p{Ll}`, "IsPunctuation": `\p{P}`, "javaWhitespace": `\s`, "IsWhite_Space": `\s`,
+	"L1": `\x00-\xFF`, "LC": `\p{Lu}\p{Ll}\p{Lt}`, "LD": `\p{L}\p{Nd}`, "all": `\s\S`,
 }
 
 func (t *regexTranslator) translate() string {
 	t.total = countGroups(t.in)
 	var out strings.Builder
 	t.alternatives(&out, 0)
-	for t.at < len(t.in) { // a parenthesis too many
-		out.WriteRune(t.in[t.at])
-		t.at++
+	if t.at < len(t.in) {
+		t.fail(t.at-1, "Unmatched closing ')'")
 	}
 	return out.String()
 }
@@ -240,11 +268,8 @@ func (t *regexTranslator) quantified(atom string) string {
 	switch c := t.in[t.at]; {
 	case c == '*' || c == '+' || c == '?':
 		t.at++
-	case c == '{' && t.at+1 < len(t.in) && digitValue(t.in[t.at+1]) >= 0:
-		for t.at < len(t.in) && t.in[t.at] != '}' {
-			t.at++
-		}
-		t.at = min(t.at+1, len(t.in))
+	case c == '{':
+		t.counted()
 	default:
 		return atom
 	}
@@ -260,6 +285,39 @@ func (t *regexTranslator) quantified(atom string) string {
 		}
 	}
 	return atom + quantifier
+}
+
+// counted reads {n}, {n,} or {n,m}.
+func (t *regexTranslator) counted() {
+	t.at++
+	number := func() int {
+		n := 0
+		for ; t.at < len(t.in) && t.in[t.at] >= '0' && t.in[t.at] <= '9'; t.at++ {
+			if n = n*10 + int(t.in[t.at]-'0'); n > math.MaxInt32 {
+				t.fail(t.at, "Illegal repetition range")
+				n = 0
+			}
+		}
+		return n
+	}
+	from := t.at
+	low := number()
+	if t.at == from {
+		t.fail(t.at, "Illegal repetition")
+		return
+	}
+	if t.at < len(t.in) && t.in[t.at] == ',' {
+		t.at++
+		from = t.at
+		if high := number(); t.at > from && high < low {
+			t.fail(t.at, "Illegal repetition range")
+		}
+	}
+	if t.at >= len(t.in) || t.in[t.at] != '}' {
+		t.fail(t.at, "Unclosed counted closure")
+		return
+	}
+	t.at++
 }
 
 // atom translates one element.
@@ -288,6 +346,14 @@ func (t *regexTranslator) atom(out *strings.Builder, depth int) {
 		}
 	case c == ' ' && t.comments:
 		t.at++
+	case c == '*' || c == '+' || c == '?':
+		t.fail(t.at, "Dangling meta character '"+string(c)+"'")
+		t.at++
+	case c == '{':
+		t.counted()
+	case c == ']' || c == '}':
+		out.WriteString(`\` + string(c))
+		t.at++
 	default:
 		out.WriteRune(c)
 		t.at++
@@ -303,16 +369,21 @@ func (t *regexTranslator) group(out *strings.Builder, depth int) {
 		for end < len(t.in) && t.in[end] < 0x80 && isAlnum(byte(t.in[end])) {
 			end++
 		}
-		if name := string(t.in[t.at+3 : end]); end < len(t.in) && t.in[end] == '>' && name != "" {
-			t.groups++
-			t.names[name] = t.groups
-			out.WriteByte('(')
-			t.at = end + 1
-		} else {
-			out.WriteString("(?<")
-			t.at += 3
+		name := string(t.in[t.at+3 : end])
+		_, twice := t.names[name]
+		switch {
+		case name == "" || name[0] <= '9':
+			t.fail(t.at+3, "capturing group name does not start with a Latin letter")
+		case end == len(t.in) || t.in[end] != '>':
+			t.fail(end, "named capturing group is missing trailing '>'")
+		case twice:
+			t.fail(end, "Named capturing group <"+name+"> is already defined")
 		}
-	case strings.HasPrefix(rest, "(?") && len(rest) > 2 && strings.IndexByte("idmsuxU-", rest[2]) >= 0:
+		t.groups++
+		t.names[name] = t.groups
+		out.WriteByte('(')
+		t.at = min(end+1, len(t.in))
+	case strings.HasPrefix(rest, "(?") && (len(rest) == 2 || strings.IndexByte(":=!><", rest[2]) < 0):
 		if !t.flags(out) {
 			return
 		}
@@ -330,10 +401,12 @@ func (t *regexTranslator) group(out *strings.Builder, depth int) {
 		t.at++
 	}
 	t.alternatives(out, depth+1)
-	if t.at < len(t.in) {
-		out.WriteByte(')')
-		t.at++
+	if t.at >= len(t.in) {
+		t.fail(t.at, "Unclosed group")
+		return
 	}
+	out.WriteByte(')')
+	t.at++
 }
 
 // flags translates (?i) and (?i:; it reports whether a group follows. Flags that the
@@ -355,11 +428,14 @@ func (t *regexTranslator) flags(out *strings.Builder) bool {
 			kept += "m"
 		case 'x':
 			t.comments = on
+		case 'd', 'u', 'c', 'U':
+		default:
+			t.fail(t.at, "Unknown inline modifier")
 		}
 	}
 	kept = strings.TrimSuffix(kept, "-")
 	if t.at >= len(t.in) {
-		out.WriteString("(?" + kept)
+		t.fail(t.at, "Unknown inline modifier")
 		return false
 	}
 	if t.in[t.at] == ':' {
@@ -378,7 +454,10 @@ func (t *regexTranslator) flags(out *strings.Builder) bool {
 func (t *regexTranslator) escape(inClass bool) string {
 	if t.at+1 >= len(t.in) {
 		t.at++
-		return `\`
+		if !inClass {
+			t.fail(t.at, "Unexpected internal error")
+		}
+		return ""
 	}
 	c := t.in[t.at+1]
 	t.at += 2
@@ -401,8 +480,6 @@ func (t *regexTranslator) escape(inClass bool) string {
 			return strings.ReplaceAll(quoted, "]", `\]`)
 		}
 		return "(?:" + quoted + ")"
-	case 'E':
-		return ""
 	case 'd':
 		return set(javaDigits)
 	case 'w':
@@ -432,13 +509,22 @@ func (t *regexTranslator) escape(inClass bool) string {
 	case 'p', 'P':
 		return t.property(c == 'P', inClass)
 	case 'k':
-		if end := t.index('>'); end > 0 && t.in[t.at] == '<' {
-			if n, ok := t.names[string(t.in[t.at+1:end])]; ok {
-				t.at = end + 1
-				return t.backReference(n)
-			}
+		if t.at >= len(t.in) || t.in[t.at] != '<' {
+			t.fail(t.at, `\k is not followed by '<' for named capturing group`)
+			return ""
 		}
-		return `\k`
+		end := t.index('>')
+		if end < 0 {
+			t.fail(len(t.in), "named capturing group is missing trailing '>'")
+			return ""
+		}
+		name := string(t.in[t.at+1 : end])
+		t.at = end + 1
+		n, ok := t.names[name]
+		if !ok {
+			t.fail(end, "named capturing group <"+name+"> does not exist")
+		}
+		return t.backReference(n)
 	case 'x':
 		if t.at < len(t.in) && t.in[t.at] == '{' {
 			if end := t.index('}'); end > 0 && end-t.at <= 5 {
@@ -463,6 +549,9 @@ func (t *regexTranslator) escape(inClass bool) string {
 		}
 		return t.backReference(n)
 	}
+	if c < 0x80 && isAlnum(byte(c)) && strings.IndexRune("ABGNXZabcefnrtuxz", c) < 0 {
+		t.fail(t.at-1, "Illegal/unsupported escape sequence")
+	}
 	return `\` + string(c)
 }
 
@@ -480,6 +569,26 @@ func itoa(n int) string {
 	return itoa(n/10) + itoa(n%10)
 }
 
+// checkRange looks at what follows a character of a class that may begin a range.
+func (t *regexTranslator) checkRange(low rune) {
+	if t.at >= len(t.in) || t.in[t.at] != '-' {
+		return
+	}
+	if t.at+1 == len(t.in) {
+		t.fail(t.at+1, "Illegal character range")
+		return
+	}
+	switch high := t.in[t.at+1]; {
+	case high == ']' || high == '[':
+	case high == '\\':
+		if t.at+2 < len(t.in) && strings.ContainsRune("dDwWsShHvVpP", t.in[t.at+2]) {
+			t.fail(t.at+2, "Illegal character range")
+		}
+	case high < low:
+		t.fail(t.at+1, "Illegal character range")
+	}
+}
+
 // index is the place of the next such character, -1 if there is none.
 func (t *regexTranslator) index(c rune) int {
 	for i := t.at; i < len(t.in); i++ {
@@ -492,30 +601,52 @@ func (t *regexTranslator) index(c rune) int {
 
 // property translates \p{Name}.
 func (t *regexTranslator) property(negated, inClass bool) string {
-	name := ""
+	name, place := " ", t.at
 	if t.at < len(t.in) && t.in[t.at] == '{' {
 		end := t.index('}')
 		if end < 0 {
-			return `\p`
+			t.fail(len(t.in), "Unclosed character family")
+			t.at = len(t.in)
+			return ""
 		}
-		name = string(t.in[t.at+1 : end])
+		if name, place = string(t.in[t.at+1:end]), end; name == "" {
+			t.fail(end, "Empty character family")
+		}
 		t.at = end + 1
 	} else if t.at < len(t.in) {
 		name = string(t.in[t.at])
 		t.at++
 	}
 	chars, known := posixClasses[name]
-	switch {
-	case known && negated:
-		return "[^" + chars + "]"
-	case known && inClass:
-		return chars
-	case known:
-		return "[" + chars + "]"
-	case negated:
-		return `\P{` + strings.TrimPrefix(name, "Is") + "}"
+	if !known {
+		chars, known = unicodeProperty(name)
 	}
-	return `\p{` + strings.TrimPrefix(name, "Is") + "}"
+	if !known {
+		t.fail(place, "Unknown character property name {"+name+"}")
+	}
+	switch {
+	case negated:
+		return "[^" + chars + "]"
+	case inClass:
+		return chars
+	}
+	return "[" + chars + "]"
+}
+
+// unicodeProperty finds a category or script by the names that Java gives it. Of
+// the blocks only those are known that a script has the name of.
+func unicodeProperty(name string) (chars string, known bool) {
+	if _, value, ok := strings.Cut(name, "="); ok {
+		name = value
+	} else if strings.HasPrefix(name, "Is") || strings.HasPrefix(name, "In") {
+		name = name[2:]
+	}
+	if name == "BasicLatin" || name == "BASIC_LATIN" {
+		return posixClasses["ASCII"], true
+	}
+	_, category := unicode.Categories[name]
+	_, script := unicode.Scripts[name]
+	return `\p{` + name + "}", category || script
 }
 
 // class translates a character class after its opening bracket. Java's unions
@@ -575,10 +706,16 @@ func (t *regexTranslator) class(depth int) string {
 		default:
 			plain.WriteRune(c)
 			t.at++
+			t.checkRange(c)
 		}
 	}
-	if !closed { // let the engine complain
-		return "[" + plain.String()
+	if !closed {
+		place := len(t.in) - 1
+		if t.in[place] == '\\' {
+			place++
+		}
+		t.fail(place, "Unclosed character class")
+		return ""
 	}
 	// The usual class needs nothing but brackets.
 	if len(both) == 0 && len(parts) == 0 && plain.Len() > 0 {

@@ -61,7 +61,11 @@ func (t *maskField) replace(v any) (any, error) {
 	if err != nil {
 		var java *convert.Error
 		errors.As(err, &java)
-		return nil, &convert.Error{Class: dataException, Message: "Unable to convert " + t.replacement + " (class java.lang.String) to a number", Cause: java}
+		number := " (class java.lang.String) to a number"
+		if _, ok := v.(data.Decimal); ok {
+			number = " (class java.lang.String) to number"
+		}
+		return nil, &convert.Error{Class: dataException, Message: "Unable to convert " + t.replacement + number, Cause: java}
 	}
 	switch v.(type) {
 	case int8:

@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -9,10 +10,12 @@ import (
 	"github.com/tailrace/tailrace/sdk/go/wire"
 )
 
-// NoPartition and NoTimestamp stand for null.
+// NoPartition and NoTimestamp stand for null. In Kafka Connect -1 is a timestamp
+// like any other until the record is written, so null has a number of its own;
+// the wire's -1, which means none, becomes NoTimestamp and back.
 const (
 	NoPartition = wire.NoPartition
-	NoTimestamp = wire.NoTimestamp
+	NoTimestamp = math.MinInt64
 )
 
 // Kind says on which side of Kafka a record is.
@@ -259,7 +262,7 @@ func (r *Record) javaText() string {
 	key, _ := r.Key.Value() // a value that cannot be read is shown as null
 	value, _ := r.Value.Value()
 	fmt.Fprintf(&b, " ConnectRecord{topic='%s', kafkaPartition=%s, key=%s, keySchema=%s, value=%s, valueSchema=%s, timestamp=%s, headers=ConnectHeaders(headers=",
-		r.Topic, nullOr(r.Partition, NoPartition), javaText(key), r.Key.schema, javaText(value), r.Value.schema, nullOr(r.Timestamp, NoTimestamp))
+		r.Topic, nullOr(r.Partition, NoPartition), javaText(key), r.Key.schema, javaText(value), r.Value.schema, nullOr(r.Timestamp, int64(NoTimestamp)))
 	if list, err := r.Headers.All(); err == nil && len(list) > 0 {
 		for i := range list {
 			separator := ", "

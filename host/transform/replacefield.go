@@ -18,6 +18,7 @@ type replaceField struct {
 type replacePlan struct {
 	schema *data.Schema
 	from   []int // by field of the new schema
+	err    error // of the field after the last of from, which a record meets when it gets there
 }
 
 func newReplaceField(key bool, v config.Values) (step, error) {
@@ -83,6 +84,9 @@ func (t *replaceField) apply(r *Record) error {
 			return err
 		}
 	}
+	if plan.err != nil {
+		return plan.err
+	}
 	c.setRow(plan.schema, out)
 	return nil
 }
@@ -107,10 +111,12 @@ func (t *replaceField) plan(s *data.Schema) (*replacePlan, error) {
 		}
 		from, ok := s.Field(name)
 		if !ok {
-			return nil, dataError("%s is not a valid field name", name)
+			p.err = dataError("%s is not a valid field name", name)
+			break
 		}
 		if from.Schema != f.Schema && !from.Schema.Equal(f.Schema) {
-			return nil, dataError("Invalid Java object for schema with type %s: field \"%s\" would get the value of field \"%s\" of type %s", f.Schema.Type(), f.Name, name, from.Schema.Type())
+			p.err = dataError("Invalid Java object for schema with type %s: field \"%s\" would get the value of field \"%s\" of type %s", f.Schema.Type(), f.Name, name, from.Schema.Type())
+			break
 		}
 		p.from = append(p.from, from.Index)
 	}

@@ -115,6 +115,11 @@ func appendJavaFloat(dst []byte, f float64, bits int) []byte {
 	var buf [32]byte
 	text := strconv.AppendFloat(buf[:0], f, format, -1, bits)
 	mantissa, exponent, scientific := bytes.Cut(text, []byte{'e'})
+	if scientific && bytes.IndexByte(mantissa, '.') < 0 {
+		// One digit would do, but Java takes the two that are nearest (4.9E-324).
+		text = strconv.AppendFloat(buf[:0], f, format, 1, bits)
+		mantissa, exponent, _ = bytes.Cut(text, []byte{'e'})
+	}
 	dst = append(dst, mantissa...)
 	if bytes.IndexByte(mantissa, '.') < 0 {
 		dst = append(dst, ".0"...)
