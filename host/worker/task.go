@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/tailrace/tailrace/host/config"
@@ -32,8 +33,14 @@ type taskRunner struct {
 	// current is the running task, last the account of the one before. Guarded by runner.mu.
 	current conversation
 	last    task.Snapshot
-	// reported is the state told last, so that a start anew is told once.
-	reported store.State
+
+	// telling orders what is told; it guards the fields below.
+	telling  sync.Mutex
+	reported store.State // told last
+	// hindrance is why the task tries again, as told; empty when it gets on.
+	// hindered is Snapshot.Records at that time.
+	hindrance string
+	hindered  uint64
 }
 
 func (r *taskRunner) run() {
@@ -46,8 +53,11 @@ func (r *taskRunner) run() {
 	}
 }
 
-// obey carries wishes over to the running task.
+// obey carries wishes over to the running task, and tells when one that had to
+// try again gets on.
 func (r *taskRunner) obey() {
+	look := time.NewTicker(recoveryInterval)
+	defer look.Stop()
 	for {
 		select {
 		case <-r.poke:
@@ -56,10 +66,49 @@ func (r *taskRunner) obey() {
 				r.current.Stop()
 			}
 			r.mu.Unlock()
+		case <-look.C:
+			r.recovered()
 		case <-r.done:
 			return
 		}
 	}
+}
+
+// recoveryInterval is how soon a task that gets on again is shown so.
+const recoveryInterval = time.Second
+
+// hinder shows in the status why a running task tries again; false when that is shown already.
+func (r *taskRunner) hinder(err error) bool {
+	records := r.records()
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	if r.hindrance == err.Error() {
+		return false
+	}
+	r.hindrance, r.hindered = err.Error(), records
+	if r.reported == store.StateRunning {
+		r.w.cfg.Listener.TaskState(r.id, store.StateRunning, err)
+	}
+	return true
+}
+
+// recovered takes the reason away once records move.
+func (r *taskRunner) recovered() {
+	records := r.records()
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	if r.hindrance == "" || records == r.hindered {
+		return
+	}
+	r.hindrance = ""
+	if r.reported == store.StateRunning {
+		r.w.cfg.Listener.TaskState(r.id, store.StateRunning, nil)
+	}
+}
+
+func (r *taskRunner) records() uint64 {
+	s, _ := r.snapshot()
+	return s.Records
 }
 
 func (r *taskRunner) applyTarget() {
@@ -80,15 +129,15 @@ func (r *taskRunner) snapshot() (task.Snapshot, bool) {
 }
 
 func (r *taskRunner) reportedState() store.State {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	return r.reported
 }
 
 func (r *taskRunner) tell(state store.State, err error) {
-	r.mu.Lock()
-	r.reported = state
-	r.mu.Unlock()
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.reported, r.hindrance = state, ""
 	r.w.cfg.Listener.TaskState(r.id, state, err)
 }
 
@@ -366,7 +415,10 @@ func (l *taskListener) TopicUsed(id task.ID, topic string) {
 }
 
 func (l *taskListener) Retrying(_ task.ID, err error, after time.Duration) {
-	l.r.logger.Warn("the task tries again after a failure that may pass", "error", l.masker.Error(err), "after", after)
+	masked := l.masker.Error(err)
+	if l.r.hinder(masked) {
+		l.r.logger.Warn("the task tries again after a failure that may pass, until it succeeds", "error", masked, "after", after)
+	}
 }
 
 // Measured is for the metrics of plugins, which have no reader yet.

@@ -151,7 +151,7 @@ func TestBadConnectorInputIsToldWhereItBelongs(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.createOnly("full", map[string]string{"connector.class": sinkClass, "topics": p.topic, "file": "/dev/full"})
-		w.failsWith("full", "no space left")
+		w.saysInStatus("full", "RUNNING", "no space left") // retried: room can be made
 	})
 	s, text := w.status("source")
 	if s.Connector.State != "RUNNING" || s.Tasks[0].State != "RUNNING" {
@@ -162,15 +162,19 @@ func TestBadConnectorInputIsToldWhereItBelongs(t *testing.T) {
 // failsWith waits until a task of the connector, or the connector, is FAILED with a text in its trace.
 func (w *worker) failsWith(name, text string) {
 	w.t.Helper()
-	eventually(w.t, 30*time.Second, name+" fails with "+text, func() (bool, string) {
+	w.saysInStatus(name, "FAILED", text)
+}
+
+// saysInStatus waits until the connector or a task of it has a state with a text in the trace.
+func (w *worker) saysInStatus(name, state, text string) {
+	w.t.Helper()
+	eventually(w.t, 30*time.Second, name+" is "+state+" with "+text, func() (bool, string) {
 		s, body := w.status(name)
-		trace := s.Connector.Trace
-		failed := s.Connector.State == "FAILED"
+		found := s.Connector.State == state && strings.Contains(s.Connector.Trace, text)
 		for _, task := range s.Tasks {
-			trace += task.Trace
-			failed = failed || task.State == "FAILED"
+			found = found || task.State == state && strings.Contains(task.Trace, text)
 		}
-		return failed && strings.Contains(trace, text), body
+		return found, body
 	})
 }
 
