@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,24 @@ func TestMain(m *testing.M) {
 		}}})
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(suite{m},
+		goleak.IgnoreAnyFunction("github.com/dlclark/regexp2.runClock")) // ends by itself, see package config
+}
+
+// suite ends what all tests share before leaks are looked for.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int {
+	code := s.M.Run()
+	if shared.catalogue != nil {
+		shared.catalogue.Close()
+		if err := shared.host.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		_ = os.RemoveAll(shared.folder)
+	}
+	return code
 }
 
 // scripted is a connector that behaves as its configuration says.
@@ -80,31 +98,54 @@ func (idleTask) Start(context.Context, connect.Config, *connect.SourceContext) e
 func (idleTask) Poll(ctx context.Context, _ *connect.Batch) error                    { <-ctx.Done(); return nil }
 func (idleTask) Stop(context.Context) error                                          { return nil }
 
-// pluginFolder is a plugin.path with the scripted plugin and one that cannot be used.
-func pluginFolder(t *testing.T) string {
-	t.Helper()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	dir := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\nexec %q %s\n", self, serveArg)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "scripted"), []byte(script), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "broken"), []byte("#!/bin/sh\necho no plugin >&2; exit 1\n"), 0o700))
-	return dir
+// shared is a real plugin host on the scripted plugin, with short deadlines, for all tests.
+var shared struct {
+	once      sync.Once
+	err       error
+	folder    string
+	host      *plugin.Host
+	catalogue *plugin.Catalogue
 }
 
-// hosted starts the real plugin host on the scripted plugin, with short deadlines.
 func hosted(t *testing.T) (*plugin.Host, *plugin.Catalogue) {
 	t.Helper()
+	shared.once.Do(func() { shared.err = startShared() })
+	require.NoError(t, shared.err)
+	return shared.host, shared.catalogue
+}
+
+func startShared() error {
+	folder, err := os.MkdirTemp("", "herder-")
+	if err != nil {
+		return err
+	}
+	shared.folder = folder
+	if err := fillPluginFolder(folder); err != nil {
+		return err
+	}
 	logger := slog.New(slog.DiscardHandler)
-	host, err := plugin.NewHost(plugin.HostOptions{Logger: logger, Version: "test", Timeouts: plugin.Timeouts{Validate: time.Second, Shutdown: 200 * time.Millisecond, Term: 200 * time.Millisecond}})
-	require.NoError(t, err)
-	catalogue := plugin.OpenCatalogue(plugin.CatalogueOptions{Paths: []string{pluginFolder(t)}, Describe: host.Describe, Version: "test", Logger: logger})
-	t.Cleanup(func() {
-		catalogue.Close()
-		require.NoError(t, host.Close())
+	shared.host, err = plugin.NewHost(plugin.HostOptions{
+		Logger: logger, Version: "test",
+		Timeouts: plugin.Timeouts{Validate: time.Second, Shutdown: 200 * time.Millisecond, Term: 200 * time.Millisecond},
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	if err != nil {
+		return err
+	}
+	shared.catalogue = plugin.OpenCatalogue(plugin.CatalogueOptions{Paths: []string{folder}, Describe: shared.host.Describe, Version: "test", Logger: logger})
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	require.NoError(t, catalogue.Settled(ctx))
-	return host, catalogue
+	return shared.catalogue.Settled(ctx)
+}
+
+// fillPluginFolder makes a plugin.path with the scripted plugin and one that cannot be used.
+func fillPluginFolder(dir string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	script := fmt.Sprintf("#!/bin/sh\nexec %q %s\n", self, serveArg)
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "scripted"), []byte(script), 0o700),
+		os.WriteFile(filepath.Join(dir, "broken"), []byte("#!/bin/sh\necho no plugin >&2; exit 1\n"), 0o700),
+	)
 }
