@@ -30,6 +30,9 @@ type ConfigSnapshot struct {
 	Version int64
 	// Connectors by name.
 	Connectors map[string]ConnectorSnapshot
+	// SessionKey signs requests between the workers of a cluster; nil when there
+	// is none.
+	SessionKey *SessionKey
 }
 
 // ConnectorSnapshot is the desired state of one connector.
@@ -37,8 +40,24 @@ type ConnectorSnapshot struct {
 	Config      map[string]string
 	TargetState TargetState
 	// Tasks are the task configurations by task number; nil until the connector
-	// has made some.
+	// has made some, and while Inconsistent.
 	Tasks []map[string]string
+
+	// The rest concerns a cluster and stays zero in a standalone worker.
+
+	// Inconsistent: the last set of task configurations in the topic is not whole
+	// (compaction met it halfway). The leader lets the connector make a new one.
+	Inconsistent bool
+	// TaskGeneration grows with every valid set of task configurations.
+	TaskGeneration int
+	// AppliedConfig is the configuration that Tasks were made from.
+	AppliedConfig map[string]string
+	// PendingFencing: since the last set of tasks nobody has fenced the producers of
+	// the one before. FencedTasks is how many tasks were fenced last; Fenced says
+	// that it was read.
+	PendingFencing bool
+	FencedTasks    int
+	Fenced         bool
 }
 
 // Names lists the connectors, sorted.

@@ -55,13 +55,9 @@ func OffsetKey(connector string, partitionJSON []byte) ([]byte, error) {
 	if !json.Valid(partition) || (partition[0] != '{' && !bytes.Equal(partition, []byte("null"))) {
 		return nil, fmt.Errorf("source partition of connector %s is not a JSON object", connector)
 	}
-	name, err := marshalPlain(connector)
-	if err != nil {
-		return nil, fmt.Errorf("connector name %q: %w", connector, err)
-	}
-	key := make([]byte, 0, len(name)+len(partition)+3)
+	key := make([]byte, 0, len(connector)+len(partition)+5)
 	key = append(key, '[')
-	key = append(key, name...)
+	key = appendJavaString(key, connector)
 	key = append(key, ',')
 	key = append(key, partition...)
 	return append(key, ']'), nil
@@ -84,17 +80,6 @@ func SplitOffsetKey(key []byte) (connector string, partitionJSON []byte, err err
 		return "", nil, errors.New("offset key does not end with a JSON object")
 	}
 	return *name, parts[1], nil
-}
-
-// marshalPlain writes a JSON string without Go's HTML escapes, as Jackson does.
-func marshalPlain(s string) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
 // MemoryOffsetStore is an OffsetStore that ends with the process, for tests and
