@@ -2,6 +2,7 @@ package transform
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +16,10 @@ type cast struct {
 	side
 	whole  data.Type // 0 when fields are cast
 	fields []castField
+	names  []string // of fields
 	plans  perSchema[*castPlan]
+	shapes perShape[places]
+	text   []byte // for numbers on their way to text
 }
 
 type castField struct {
@@ -27,6 +31,8 @@ type castField struct {
 type castPlan struct {
 	schema *data.Schema
 	to     []data.Type // by field; 0 leaves it
+	// inWire marks integers that become integers, and numbers that become text: no Go values are needed.
+	inWire []bool
 }
 
 func newCast(key bool, v config.Values) (step, error) {
@@ -41,6 +47,9 @@ func newCast(key bool, v config.Values) (step, error) {
 		}
 	}
 	t.fields = javaOrder(fields, func(f castField) string { return f.name })
+	for _, f := range t.fields {
+		t.names = append(t.names, f.name)
+	}
 	return t, nil
 }
 
@@ -130,7 +139,7 @@ func (t *cast) apply(r *Record) error {
 		if plan.to[i] == 0 {
 			out.slots[i], err = in.slots[i].pass(f, t.replaceNull)
 		} else {
-			out.slots[i], err = t.castSlot(&in.slots[i], f, plan.to[i])
+			out.slots[i], err = t.castSlot(c.arena, &in.slots[i], f, plan, i)
 		}
 		if err != nil {
 			return err
@@ -140,7 +149,11 @@ func (t *cast) apply(r *Record) error {
 	return nil
 }
 
-func (t *cast) castSlot(s *slot, f *data.Field, to data.Type) (slot, error) {
+func (t *cast) castSlot(a *arena, s *slot, f *data.Field, plan *castPlan, i int) (slot, error) {
+	to := plan.to[i]
+	if s.raw != nil && plan.inWire[i] && !s.isNull(f.Schema) {
+		return t.castNumber(a, s.raw, f.Schema, plan.schema.Fields()[i].Schema)
+	}
 	v, err := s.read(f.Schema, t.replaceNull)
 	if err == nil {
 		v, err = castValue(f.Schema, v, to)
@@ -149,6 +162,49 @@ func (t *cast) castSlot(s *slot, f *data.Field, to data.Type) (slot, error) {
 		err = nullRequired(f)
 	}
 	return slot{v: v}, err
+}
+
+func isInteger(t data.Type) bool { return t >= data.Int8 && t <= data.Int64 }
+
+// castNumber casts in wire form.
+func (t *cast) castNumber(a *arena, raw []byte, from, to *data.Schema) (slot, error) {
+	_, raw, err := data.ReadPresence(from, raw)
+	var n int64
+	if err == nil {
+		switch from.Type() {
+		case data.Float32:
+			var f float32
+			f, _, err = data.ReadFloat(raw)
+			t.text = data.AppendJavaText(t.text[:0], f)
+		case data.Float64:
+			var f float64
+			f, _, err = data.ReadDouble(raw)
+			t.text = data.AppendJavaText(t.text[:0], f)
+		default:
+			n, _, err = data.ReadLong(raw)
+			t.text = strconv.AppendInt(t.text[:0], n, 10)
+		}
+	}
+	if err != nil {
+		return slot{}, malformed(from, err)
+	}
+	dst := a.bytes()
+	if to.Optional() {
+		dst = data.AppendPresence(dst, to, true)
+	}
+	switch to.Type() {
+	case data.Int8:
+		dst = data.AppendLong(dst, int64(int8(n)))
+	case data.Int16:
+		dst = data.AppendLong(dst, int64(int16(n)))
+	case data.Int32:
+		dst = data.AppendLong(dst, int64(int32(n)))
+	case data.Int64:
+		dst = data.AppendLong(dst, n)
+	default:
+		dst = data.AppendBytes(dst, t.text)
+	}
+	return a.keep(dst), nil
 }
 
 func (t *cast) schemaless(c *Cell) error {
@@ -167,16 +223,17 @@ func (t *cast) schemaless(c *Cell) error {
 	if err != nil {
 		return err
 	}
-	out := c.copyOf(in, len(t.fields))
-	for _, f := range t.fields {
-		v, err := in.get(f.name)
+	p := t.shapes.get(in.keys, func(keys []any) places { return findPlaces(keys, t.names) })
+	out := c.copyOf(in, p)
+	for n, f := range t.fields {
+		v, err := in.entry(p.at[n]).value(nil)
 		if err == nil {
 			v, err = castValue(nil, v, f.to)
 		}
 		if err != nil {
 			return err
 		}
-		out.put(f.name, slot{v: v})
+		out.slots[p.at[n]] = slot{v: v}
 	}
 	c.setRow(nil, out)
 	return nil
@@ -197,13 +254,15 @@ func (t *cast) plan(s *data.Schema) (*castPlan, error) {
 			return nil, err
 		}
 		added = newFields(b)
-		p.to = make([]data.Type, len(fields))
+		p.to, p.inWire = make([]data.Type, len(fields)), make([]bool, len(fields))
 		for i, f := range fields {
 			cs := f.Schema
 			if p.to[i] = t.target(f.Name); p.to[i] != 0 {
 				if cs, err = castFieldSchema(f.Schema, p.to[i]); err != nil {
 					return nil, err
 				}
+				from := f.Schema.Type()
+				p.inWire[i] = !f.Schema.HasName() && from <= data.Float64 && (p.to[i] == data.String || isInteger(from) && isInteger(p.to[i]))
 			}
 			added.add(f.Name, cs)
 		}

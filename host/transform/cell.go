@@ -74,6 +74,9 @@ func rawIsNull(s *data.Schema, raw []byte) bool {
 	if !s.Optional() {
 		return false
 	}
+	if len(raw) > 0 && raw[0] <= 2 { // a minimal union index, as nearly always
+		return raw[0] == byte(s.NullBranch()<<1)
+	}
 	present, _, err := data.ReadPresence(s, raw)
 	return err == nil && !present
 }

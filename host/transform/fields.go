@@ -11,17 +11,24 @@ import (
 type hoistField struct {
 	side
 	field string
+	keys  []any
 	plans perSchema[*data.Schema]
 }
 
 func newHoistField(key bool, v config.Values) (step, error) {
-	return &hoistField{side: newSide(key, v), field: v.Text("field")}, nil
+	return &hoistField{side: newSide(key, v), field: v.Text("field"), keys: []any{v.Text("field")}}, nil
 }
 
 func (t *hoistField) apply(r *Record) error {
 	c := t.cell(r)
 	s := slot{raw: c.wire}
-	if c.has&hasWire == 0 || len(c.wire) == 0 {
+	if c.has&hasWire != 0 && len(c.wire) > 0 { // what is behind the value would end up behind the field
+		if rest, err := data.SkipValue(c.schema, c.wire); err != nil {
+			return malformed(c.schema, err)
+		} else if len(rest) > 0 {
+			return malformed(c.schema, errTrailing)
+		}
+	} else {
 		v, err := c.Value()
 		if err != nil {
 			return err
@@ -31,7 +38,7 @@ func (t *hoistField) apply(r *Record) error {
 	out := row{slots: c.arena.slots(1)}
 	out.slots[0] = s
 	if c.schema == nil {
-		out.keys = []any{t.field}
+		out.keys = t.keys
 		c.setRow(nil, out)
 		return nil
 	}
@@ -57,14 +64,29 @@ type maskField struct {
 	fields      []string
 	replacement string
 	custom      bool
-	plans       perSchema[[]bool]
+	plans       perSchema[*maskPlan]
+	shapes      perShape[places]
+	any         map[byte]slot // by union index: what is masked in wire form
+}
+
+// maskPlan says for the fields of one schema how to mask them.
+type maskPlan struct {
+	masked []bool
+	ready  []slot // the masked value, where it does not depend on the old one
 }
 
 func newMaskField(key bool, v config.Values) (step, error) {
-	return &maskField{
+	t := &maskField{
 		side: newSide(key, v), fields: javaOrder(distinct(v.List("fields")), itself),
-		replacement: v.Text("replacement"), custom: !v.IsNull("replacement"),
-	}, nil
+		replacement: v.Text("replacement"), custom: !v.IsNull("replacement"), any: map[byte]slot{},
+	}
+	for _, sample := range []any{false, int8(0), int16(0), int32(0), int64(0), float32(0), float64(0), ""} {
+		raw, err := data.AppendValue(nil, nil, sample)
+		if ready := t.ready(nil, sample); err == nil && ready.raw != nil {
+			t.any[raw[0]] = ready
+		}
+	}
+	return t, nil
 }
 
 func (t *maskField) apply(r *Record) error {
@@ -76,13 +98,7 @@ func (t *maskField) apply(r *Record) error {
 	if err != nil {
 		return err
 	}
-	masked, err := t.plans.get(c.schema, func(s *data.Schema) ([]bool, error) {
-		masked := make([]bool, len(s.Fields()))
-		for i, f := range s.Fields() {
-			masked[i] = slices.Contains(t.fields, f.Name)
-		}
-		return masked, nil
-	})
+	plan, err := t.plans.get(c.schema, t.plan)
 	if err != nil {
 		return err
 	}
@@ -90,8 +106,10 @@ func (t *maskField) apply(r *Record) error {
 	fields := c.schema.Fields()
 	for i := range in.slots {
 		f := &fields[i]
-		if !masked[i] {
+		if !plan.masked[i] {
 			out.slots[i], err = in.slots[i].pass(f, t.replaceNull)
+		} else if plan.ready[i].raw != nil && !in.slots[i].isNull(f.Schema) {
+			out.slots[i] = plan.ready[i]
 		} else {
 			out.slots[i], err = t.maskSlot(&in.slots[i], f)
 		}
@@ -101,6 +119,43 @@ func (t *maskField) apply(r *Record) error {
 	}
 	c.setRow(c.schema, out)
 	return nil
+}
+
+func (t *maskField) plan(s *data.Schema) (*maskPlan, error) {
+	p := &maskPlan{masked: make([]bool, len(s.Fields())), ready: make([]slot, len(s.Fields()))}
+	for i, f := range s.Fields() {
+		if p.masked[i] = slices.Contains(t.fields, f.Name); p.masked[i] {
+			if sample := sampleOf(f.Schema); sample != nil {
+				p.ready[i] = t.ready(f.Schema, sample)
+			}
+		}
+	}
+	return p, nil
+}
+
+// ready is the masked form of all values of the sample's type. It is empty
+// where that is an error, to be found when a record needs it.
+func (t *maskField) ready(s *data.Schema, sample any) slot {
+	v, err := t.mask(sample)
+	if err != nil {
+		return slot{}
+	}
+	raw, err := data.AppendValue(nil, s, v)
+	if err != nil {
+		return slot{}
+	}
+	return slot{raw: raw}
+}
+
+// sampleOf is a value of a type without parts and logical meaning, else nil.
+func sampleOf(s *data.Schema) any {
+	if s.HasName() {
+		return nil
+	}
+	return map[data.Type]any{
+		data.Int8: int8(0), data.Int16: int16(0), data.Int32: int32(0), data.Int64: int64(0),
+		data.Float32: float32(0), data.Float64: float64(0), data.Boolean: false, data.String: "",
+	}[s.Type()]
 }
 
 func (t *maskField) maskSlot(s *slot, f *data.Field) (slot, error) {
@@ -124,16 +179,24 @@ func (t *maskField) schemaless(c *Cell) error {
 	if err != nil {
 		return err
 	}
-	out := c.copyOf(in, len(t.fields))
-	for _, name := range t.fields {
-		v, err := in.get(name)
+	p := t.shapes.get(in.keys, func(keys []any) places { return findPlaces(keys, t.fields) })
+	out := c.copyOf(in, p)
+	for _, at := range p.at {
+		s := in.entry(at)
+		if len(s.raw) > 0 {
+			if ready, ok := t.any[s.raw[0]]; ok {
+				out.slots[at] = ready
+				continue
+			}
+		}
+		v, err := s.value(nil)
 		if err == nil {
 			v, err = t.mask(v)
 		}
 		if err != nil {
 			return err
 		}
-		out.put(name, slot{v: v})
+		out.slots[at] = slot{v: v}
 	}
 	c.setRow(nil, out)
 	return nil

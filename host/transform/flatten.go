@@ -191,7 +191,7 @@ func (t *flatten) schemaless(c *Cell) error {
 	if err != nil {
 		return err
 	}
-	out := c.copyOf(row{}, len(in.slots))
+	out := row{slots: c.arena.slots(len(in.slots))[:0], keys: make([]any, 0, len(in.slots))}
 	for i := range in.slots {
 		if err := t.flattenEntry(&out, "", in.keys[i], in.slots[i]); err != nil {
 			return err

@@ -2,7 +2,6 @@ package transform
 
 import (
 	"slices"
-	"time"
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert"
@@ -183,6 +182,8 @@ type insertField struct {
 	topic, partition, offset, timestamp, static *insertion
 	value                                       string
 	plans                                       perSchema[*data.Schema]
+	shapes                                      [32]perShape[places]
+	room                                        [5]insertedField
 }
 
 // insertion is a field to insert.
@@ -250,35 +251,60 @@ func (t *insertField) apply(r *Record) error {
 		}
 	}
 	at := len(in.slots)
-	put := func(f *insertion, v any) {
-		if f != nil {
-			out.slots[at].v = v
-			at++
-		}
-	}
 	if t.offset != nil && r.kind != Sink {
 		return notSink()
 	}
-	put(t.topic, r.Topic)
-	put(t.partition, r.partition())
-	put(t.offset, r.Offset)
-	if t.timestamp != nil {
-		var ts any
-		if r.Timestamp != NoTimestamp {
-			ts = time.UnixMilli(r.Timestamp).UTC()
+	a, added := c.arena, schema.Fields()
+	for _, f := range t.inserted(r) {
+		if f.present {
+			dst, s := a.bytes(), added[at].Schema
+			if s.Optional() {
+				dst = data.AppendPresence(dst, s, true)
+			}
+			out.slots[at] = a.keep(f.append(dst))
 		}
-		put(t.timestamp, ts)
+		at++
 	}
-	put(t.static, t.value)
 	c.setRow(schema, out)
 	return nil
 }
 
-func (r *Record) partition() any {
-	if r.Partition == NoPartition {
-		return nil
+// insertedField is a field with its value for one record.
+type insertedField struct {
+	*insertion
+	branch  int64 // of the schemaless union
+	present bool
+	text    string
+	number  int64
+}
+
+// append writes the value without a union index.
+func (f *insertedField) append(dst []byte) []byte {
+	if f.branch == data.AnyString {
+		return data.AppendString(dst, f.text)
 	}
-	return r.Partition
+	return data.AppendLong(dst, f.number)
+}
+
+// inserted lists the configured fields in order.
+func (t *insertField) inserted(r *Record) []insertedField {
+	list := t.room[:0]
+	if t.topic != nil {
+		list = append(list, insertedField{t.topic, data.AnyString, true, r.Topic, 0})
+	}
+	if t.partition != nil {
+		list = append(list, insertedField{t.partition, data.AnyInt32, r.Partition != NoPartition, "", int64(r.Partition)})
+	}
+	if t.offset != nil {
+		list = append(list, insertedField{t.offset, data.AnyInt64, true, "", r.Offset})
+	}
+	if t.timestamp != nil {
+		list = append(list, insertedField{t.timestamp, data.AnyInt64, r.Timestamp != NoTimestamp, "", r.Timestamp})
+	}
+	if t.static != nil {
+		list = append(list, insertedField{t.static, data.AnyString, true, t.value, 0})
+	}
+	return list
 }
 
 func notSink() error {
@@ -320,21 +346,29 @@ func (t *insertField) schemaless(r *Record, c *Cell) error {
 	if t.offset != nil && r.kind != Sink {
 		return notSink()
 	}
-	out := c.copyOf(in, 5)
-	if t.topic != nil {
-		out.put(t.topic.name, slot{v: r.Topic})
+	list := t.inserted(r)
+	which := 0 // of the fields that may lack a value, which ones have it
+	for i := range list {
+		if list[i].present {
+			which |= 1 << i
+		}
 	}
-	if t.partition != nil && r.Partition != NoPartition {
-		out.put(t.partition.name, slot{v: r.Partition})
-	}
-	if t.offset != nil {
-		out.put(t.offset.name, slot{v: r.Offset})
-	}
-	if t.timestamp != nil && r.Timestamp != NoTimestamp {
-		out.put(t.timestamp.name, slot{v: r.Timestamp})
-	}
-	if t.static != nil {
-		out.put(t.static.name, slot{v: t.value})
+	p := t.shapes[which].get(in.keys, func(keys []any) places {
+		var names []string
+		for i := range list {
+			if list[i].present {
+				names = append(names, list[i].name)
+			}
+		}
+		return findPlaces(keys, names)
+	})
+	out := c.copyOf(in, p)
+	n := 0
+	for i := range list {
+		if f := &list[i]; f.present {
+			out.slots[p.at[n]] = c.arena.keep(f.append(data.AppendLong(c.arena.bytes(), f.branch)))
+			n++
+		}
 	}
 	c.setRow(nil, out)
 	return nil

@@ -13,6 +13,7 @@ type replaceField struct {
 	exclude, include []string
 	renames, back    map[string]string
 	plans            perSchema[*replacePlan]
+	shapes           perShape[*keysPlan]
 }
 
 type replacePlan struct {
@@ -128,27 +129,44 @@ func (t *replaceField) schemaless(c *Cell) error {
 	if err != nil {
 		return err
 	}
-	out := row{slots: c.arena.slots(len(in.slots))[:0], keys: c.arena.keys(len(in.slots))[:0]}
-	renamed := false
-	for i, k := range in.keys {
+	plan := t.shapes.get(in.keys, t.shape)
+	if plan.err != nil {
+		return plan.err
+	}
+	out := row{slots: c.arena.slots(len(plan.from)), keys: plan.keys}
+	for n, i := range plan.from {
+		out.slots[n] = in.slots[i]
+	}
+	c.setRow(nil, out)
+	return nil
+}
+
+// keysPlan is what replacePlan is, for maps with the same keys.
+type keysPlan struct {
+	keys []any
+	from []int
+	err  error
+}
+
+func (t *replaceField) shape(keys []any) *keysPlan {
+	p := &keysPlan{keys: []any{}}
+	for i, k := range keys {
 		name, ok := k.(string)
 		if !ok {
-			return javaError(classCast, "class %s cannot be cast to class java.lang.String", className(k))
+			p.err = javaError(classCast, "class %s cannot be cast to class java.lang.String", className(k))
+			return p
 		}
 		if !t.keeps(name) {
 			continue
 		}
-		if to, ok := t.renames[name]; ok {
-			renamed = true
-			out.put(to, in.slots[i])
-		} else if renamed {
-			out.put(name, in.slots[i])
-		} else {
-			out.keys, out.slots = append(out.keys, k), append(out.slots, in.slots[i])
+		out := row{keys: p.keys}
+		if at := out.find(t.renamed(name)); at >= 0 { // the later entry wins
+			p.from[at] = i
+			continue
 		}
+		p.keys, p.from = append(p.keys, t.renamed(name)), append(p.from, i)
 	}
-	c.setRow(nil, out)
-	return nil
+	return p
 }
 
 // setSchemaMetadata gives a struct schema a name or a version.

@@ -8,8 +8,8 @@ import (
 // changed once it stands in a cell; steps make new ones.
 type row struct {
 	slots []slot
-	// keys are those of a schemaless map, nil for a struct. They are usually strings,
-	// and usually shared between records, see shape.
+	// keys are those of a schemaless map, nil for a struct. They are usually strings. The slice is never
+	// changed, so that records can share it and plans can know it by its address, see shape and perShape.
 	keys []any
 }
 
@@ -107,6 +107,9 @@ func (c *Cell) structRow() (row, error) {
 		}
 	} else {
 		_, rest, err := data.ReadPresence(c.schema, c.wire)
+		if rest == nil {
+			rest = []byte{} // a slot without bytes is not one without a wire form
+		}
 		for i := 0; i < len(fields) && err == nil; i++ {
 			before := rest
 			if rest, err = data.SkipValue(fields[i].Schema, before); err == nil {
@@ -146,7 +149,7 @@ func (c *Cell) mapRow() (row, error) {
 	}
 	if c.has&hasValue != 0 {
 		m, _ := c.value.(*data.Map)
-		r = row{slots: c.arena.slots(m.Len()), keys: c.arena.keys(m.Len())}
+		r = row{slots: c.arena.slots(m.Len()), keys: make([]any, m.Len())}
 		for i, e := range m.Entries() {
 			r.slots[i], r.keys[i] = slot{v: e.Value}, e.Key
 		}
@@ -204,12 +207,11 @@ func (c *Cell) splitMap() (r row, ok bool, err error) {
 	return r, true, nil
 }
 
-// arena lends slots and keys that live as long as a batch.
+// arena lends slots, and bytes for new fields, that live as long as a batch.
 type arena struct {
 	slotChunk []slot
 	slotUsed  int
-	keyChunk  []any
-	keyUsed   int
+	block     []byte
 	shapes    shape
 }
 
@@ -229,22 +231,34 @@ func (a *arena) slots(n int) []slot {
 	return s
 }
 
-func (a *arena) keys(n int) []any {
+// bytes gives room for the wire form of a field: append to it and hand the result to keep.
+func (a *arena) bytes() []byte {
 	if a == nil {
-		return make([]any, n)
+		return nil
 	}
-	if a.keyUsed+n > len(a.keyChunk) {
-		a.keyChunk, a.keyUsed = make([]any, max(chunk, n)), 0
+	if cap(a.block)-len(a.block) < minRoom {
+		a.block = make([]byte, 0, max(byteChunk, minRoom))
 	}
-	k := a.keyChunk[a.keyUsed : a.keyUsed+n : a.keyUsed+n]
-	a.keyUsed += n
-	return k
+	return a.block[len(a.block):]
 }
+
+// keep makes a slot of the bytes appended to what bytes gave.
+func (a *arena) keep(raw []byte) slot {
+	if a != nil && cap(raw) == cap(a.block)-len(a.block) { // they are in the block
+		a.block = a.block[:len(a.block)+len(raw)]
+	}
+	return slot{raw: raw[:len(raw):len(raw)]}
+}
+
+const (
+	byteChunk = 16 << 10
+	minRoom   = 64
+)
 
 func (a *arena) reset() {
 	clear(a.slotChunk[:a.slotUsed]) // the blocks they point at are free
-	clear(a.keyChunk[:a.keyUsed])
-	a.slotUsed, a.keyUsed = 0, 0
+	a.slotUsed = 0
+	a.block = a.block[:0]
 	if len(a.slotChunk) > maxChunk {
 		a.slotChunk = nil
 	}

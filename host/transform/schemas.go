@@ -107,13 +107,6 @@ func buildSchema(b *data.Builder) (*data.Schema, error) {
 	return s, nil
 }
 
-// fills reports whether a null of the schema is read as the schema's default,
-// given replace.null.with.default.
-func fills(s *data.Schema, replaceNull bool) bool {
-	_, has := s.Default()
-	return has && replaceNull
-}
-
 // read is what Java's getFieldValue gives: the value of a slot, or the default
 // for null if wanted.
 func (s *slot) read(schema *data.Schema, replaceNull bool) (any, error) {
@@ -127,19 +120,63 @@ func (s *slot) read(schema *data.Schema, replaceNull bool) (any, error) {
 // pass is a slot on its way, unchanged, into a field of the same schema of a new struct. Null becomes
 // the default if wanted; null in a required field is refused, as Java's Struct.put does.
 func (s *slot) pass(f *data.Field, replaceNull bool) (slot, error) {
-	if s.raw != nil && !f.Schema.Optional() {
+	if s.raw != nil && (!replaceNull || !f.Schema.Optional()) {
 		return *s, nil
 	}
-	if !s.isNull(f.Schema) {
+	def, has := f.Schema.Default()
+	if s.raw != nil && !has || !s.isNull(f.Schema) {
 		return *s, nil
 	}
-	if replaceNull {
-		if def, ok := f.Schema.Default(); ok {
-			return slot{v: def}, nil
-		}
+	if replaceNull && has {
+		return slot{v: def}, nil
 	}
 	if !f.Schema.Optional() {
 		return slot{}, nullRequired(f)
 	}
 	return *s, nil
 }
+
+// perShape is perSchema for maps without a schema: records whose maps have the
+// same keys share the slice of them, and with it what was worked out for them.
+type perShape[T any] struct {
+	keys []any
+	plan T
+}
+
+func (p *perShape[T]) get(keys []any, build func([]any) T) T {
+	if len(keys) > 0 && len(keys) == len(p.keys) && &keys[0] == &p.keys[0] {
+		return p.plan
+	}
+	plan := build(keys)
+	p.keys, p.plan = keys, plan
+	return plan
+}
+
+// places is where some entries of a map are, or are to be added.
+type places struct {
+	keys []any // with those that were missing
+	at   []int // by name
+}
+
+// findPlaces looks up names, and adds those that are missing.
+func findPlaces(keys []any, names []string) places {
+	p := places{keys: keys[:len(keys):len(keys)], at: make([]int, len(names))}
+	for n, name := range names {
+		r := row{keys: p.keys}
+		if p.at[n] = r.find(name); p.at[n] < 0 {
+			p.at[n] = len(p.keys)
+			p.keys = append(p.keys, name)
+		}
+	}
+	return p
+}
+
+// entry is the slot of an entry, that of null when the map lacks it.
+func (r *row) entry(i int) *slot {
+	if i < len(r.slots) {
+		return &r.slots[i]
+	}
+	return &nullSlot
+}
+
+var nullSlot slot

@@ -71,18 +71,14 @@ func fieldsOf(s *data.Schema) ([]data.Field, error) {
 	return s.Fields(), nil
 }
 
-// copyOf is a copy of the row with room for more fields.
-func (c *Cell) copyOf(r row, more int) row {
-	n := len(r.slots)
-	out := row{slots: c.arena.slots(n + more)[:n]}
+// copyOf is a copy of a map row with the keys of places.
+func (c *Cell) copyOf(r row, p places) row {
+	out := row{slots: c.arena.slots(len(p.keys)), keys: p.keys}
 	copy(out.slots, r.slots)
-	if more > 0 || c.schema == nil {
-		out.keys = r.keys[:len(r.keys):len(r.keys)] // put copies the keys when it adds one
-	}
 	return out
 }
 
-// put sets an entry of a map row that copyOf made.
+// put sets an entry of a map row that is under construction, whose keys nobody shares yet.
 func (r *row) put(name string, s slot) {
 	if i := r.find(name); i >= 0 {
 		r.slots[i] = s
@@ -90,12 +86,4 @@ func (r *row) put(name string, s slot) {
 	}
 	r.keys = append(r.keys, name)
 	r.slots = append(r.slots, s)
-}
-
-// get is the value of an entry, null when it is not there.
-func (r *row) get(name string) (any, error) {
-	if i := r.find(name); i >= 0 {
-		return r.slots[i].value(nil)
-	}
-	return nil, nil
 }

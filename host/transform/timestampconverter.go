@@ -27,6 +27,7 @@ type timestampConverter struct {
 	format    *dateFormat // nil if none is given
 	precision string
 	plans     perSchema[*timePlan]
+	shapes    perShape[places]
 	now       func() time.Time
 }
 
@@ -146,15 +147,16 @@ func (t *timestampConverter) schemaless(c *Cell) error {
 	if err != nil {
 		return err
 	}
-	v, err := in.get(t.field)
+	p := t.shapes.get(in.keys, func(keys []any) places { return findPlaces(keys, []string{t.field}) })
+	v, err := in.entry(p.at[0]).value(nil)
 	if err == nil {
 		v, err = t.convertAny(v)
 	}
 	if err != nil {
 		return err
 	}
-	out := c.copyOf(in, 1)
-	out.put(t.field, slot{v: v})
+	out := c.copyOf(in, p)
+	out.slots[p.at[0]] = slot{v: v}
 	c.setRow(nil, out)
 	return nil
 }
