@@ -47,14 +47,14 @@ func (a *app) dev(ctx context.Context, o cli.Dev) error {
 		return err
 	}
 	for _, w := range warnings {
-		logger.Warn(w.Message, "key", w.Key)
+		logger.Warn(w.String())
 	}
-	return a.run(ctx, settings, nil, logger, func(r cli.Ready) {
+	return a.run(ctx, plan{settings: settings, logger: logger, ready: func(r cli.Ready) {
 		r.Kafka, r.EmbeddedKafka, r.Data, r.Plugins = bootstrap, o.Kafka == "", data, plugins
 		if o.Ready != nil {
 			o.Ready(r)
 		}
-	})
+	}})
 }
 
 func dataDir(dir string) (string, error) {

@@ -20,6 +20,12 @@ func newLogger(o cli.Logging, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, options))
 }
 
+// connectorFile is a connector file of the command line.
+type connectorFile struct {
+	path string
+	config.ConnectorFile
+}
+
 // standalone is `tailrace standalone`.
 func (a *app) standalone(ctx context.Context, o cli.Standalone) error {
 	props, err := config.ReadProperties(o.WorkerFile)
@@ -30,20 +36,17 @@ func (a *app) standalone(ctx context.Context, o cli.Standalone) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.WorkerFile, err)
 	}
-	var connectors []config.ConnectorFile
+	var connectors []connectorFile
 	for _, file := range o.ConnectorFiles {
 		c, err := config.ReadConnectorFile(file)
 		if err != nil {
 			return err
 		}
-		connectors = append(connectors, c)
+		connectors = append(connectors, connectorFile{file, c})
 	}
 	logger := newLogger(o.Logging, os.Stderr)
 	for _, w := range warnings {
-		logger.Warn(w.Message, "key", w.Key, "file", o.WorkerFile)
+		logger.Warn(w.String(), "file", o.WorkerFile)
 	}
-	if err := a.run(ctx, settings, connectors, logger, nil); err != nil {
-		return fmt.Errorf("%s: %w", o.WorkerFile, err)
-	}
-	return nil
+	return a.run(ctx, plan{settings: settings, file: o.WorkerFile, connectors: connectors, logger: logger})
 }

@@ -56,8 +56,19 @@ func (p *parts) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// plan says what run runs.
+type plan struct {
+	settings *config.Worker
+	// file is where the settings come from, empty for the command line.
+	file       string
+	connectors []connectorFile
+	logger     *slog.Logger
+	ready      func(cli.Ready) // may be nil
+}
+
 // run starts a worker, says that it is ready, waits until ctx ends, and stops it.
-func (a *app) run(ctx context.Context, settings *config.Worker, connectors []config.ConnectorFile, logger *slog.Logger, ready func(cli.Ready)) (err error) {
+func (a *app) run(ctx context.Context, r plan) error {
+	settings, logger := r.settings, r.logger
 	p := &parts{settings: settings, version: a.version, logger: logger}
 	defer func() {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.TaskShutdownTimeout+stopGrace)
@@ -67,11 +78,17 @@ func (a *app) run(ctx context.Context, settings *config.Worker, connectors []con
 		}
 	}()
 	if err := p.start(ctx); err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil // it was stopped while it started
+		case r.file != "":
+			return fmt.Errorf("%s: %w", r.file, err)
+		}
 		return err
 	}
-	for _, c := range connectors {
-		if err := p.herder.Load(ctx, c); err != nil {
-			return err
+	for _, c := range r.connectors {
+		if err := p.herder.Load(ctx, c.ConnectorFile); err != nil {
+			return fmt.Errorf("%s: %w", c.path, err)
 		}
 	}
 	info := cli.Ready{}
@@ -79,8 +96,8 @@ func (a *app) run(ctx context.Context, settings *config.Worker, connectors []con
 		info.URLs = append(info.URLs, settings.REST.Listeners[i].Scheme+"://"+l.Addr().String())
 	}
 	logger.Info("ready", "rest", strings.Join(info.URLs, ","), "version", a.version, "pid", os.Getpid())
-	if ready != nil {
-		ready(info)
+	if r.ready != nil {
+		r.ready(info)
 	}
 	<-ctx.Done()
 	logger.Info("stopping: tasks drain; once more ends the process at once")

@@ -200,12 +200,14 @@ type TaskProgress struct {
 	Records uint64 `json:"records"`
 	Bytes   uint64 `json:"bytes"`
 	// InFlightBytes were taken over and are not finished.
-	InFlightBytes int64  `json:"in_flight_bytes"`
-	Skipped       uint64 `json:"skipped"`
-	Errors        uint64 `json:"errors"`
-	Retries       uint64 `json:"retries"`
-	Restarts      uint64 `json:"restarts"`
-	LastError     string `json:"last_error,omitempty"`
+	InFlightBytes int64 `json:"in_flight_bytes"`
+	// LagRecords is how far a sink task is behind the ends of its partitions.
+	LagRecords int64  `json:"lag_records"`
+	Skipped    uint64 `json:"skipped"`
+	Errors     uint64 `json:"errors"`
+	Retries    uint64 `json:"retries"`
+	Restarts   uint64 `json:"restarts"`
+	LastError  string `json:"last_error,omitempty"`
 	// Call is the user code under way, CallSince when it began.
 	Call      string     `json:"call,omitempty"`
 	CallSince *time.Time `json:"call_since,omitempty"`

@@ -200,15 +200,28 @@ func (s *Standalone) Progress(name string) (Progress, error) {
 	p := Progress{Name: name, Tasks: []TaskProgress{}}
 	for i := range c.Tasks {
 		if snap, ok := s.worker.Snapshot(task.ID{Connector: name, Task: i}); ok {
+			if snap.LastError != "" {
+				snap.LastError = s.masker(c.Config).Text(snap.LastError) // I-9
+			}
 			p.Tasks = append(p.Tasks, taskProgress(i, snap))
 		}
 	}
 	return p, nil
 }
 
+// masker hides the secrets of a connector.
+func (s *Standalone) masker(props map[string]string) *config.Masker {
+	resolution := s.settings.Providers.Resolve(props)
+	resolved, err := s.resolve(props)
+	if err != nil {
+		return resolution.Masker()
+	}
+	return resolution.Masker(definition(resolved.Connector.ConfigKeys))
+}
+
 func taskProgress(n int, s task.Snapshot) TaskProgress {
 	p := TaskProgress{
-		ID: n, State: s.State.String(), Records: s.Records, Bytes: s.Bytes, InFlightBytes: s.InFlightBytes,
+		ID: n, State: s.State.String(), Records: s.Records, Bytes: s.Bytes, InFlightBytes: s.InFlightBytes, LagRecords: s.LagRecords,
 		Skipped: s.Skipped, Errors: s.Errors, Retries: s.Retries, Restarts: s.Restarts, LastError: s.LastError, Kafka: kafkaHealth(s.Kafka),
 	}
 	if s.Call.Name != "" {
