@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/tailrace/tailrace/test/env"
+	"github.com/tailrace/tailrace/test/harness"
 )
 
 // Whatever is wrong with the worker's own input ends the process with a status
 // other than 0 and a message that names the key or the file and says what to do.
 func TestAWorkerThatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
-	bin := binaries(t)
+	bin := harness.Binaries(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // local
 	if err != nil {
 		t.Fatal(err)
@@ -110,21 +111,21 @@ func expectExit(t *testing.T, want []string, name string, args ...string) {
 // Bad connector input is refused by validation or shown in the status, and harms nobody else.
 func TestBadConnectorInputIsToldWhereItBelongs(t *testing.T) {
 	broker := env.Kafka(t)
-	w := startWorker(t, workerConfig{bootstrap: broker.Bootstrap})
-	p := startPipeline(t, w, 10_000, nil)
-	p.awaitLines(10_000, 30*time.Second)
+	w := harness.Start(t, harness.Config{Bootstrap: broker.Bootstrap})
+	p := harness.StartPipeline(t, w, 10_000, harness.Props{})
+	p.AwaitLines(10_000, 30*time.Second)
 
 	for name, c := range map[string]struct {
 		config map[string]string
 		want   string
 	}{
-		"missing topic":        {map[string]string{"connector.class": sourceClass, "file": p.input}, "topic"},
-		"batch.size no number": {map[string]string{"connector.class": sourceClass, "topic": "x", "file": p.input, "batch.size": "many"}, "batch.size"},
-		"tasks.max zero":       {map[string]string{"connector.class": sourceClass, "topic": "x", "file": p.input, "tasks.max": "0"}, "tasks.max"},
+		"missing topic":        {map[string]string{"connector.class": harness.SourceClass, "file": p.Input}, "topic"},
+		"batch.size no number": {map[string]string{"connector.class": harness.SourceClass, "topic": "x", "file": p.Input, "batch.size": "many"}, "batch.size"},
+		"tasks.max zero":       {map[string]string{"connector.class": harness.SourceClass, "topic": "x", "file": p.Input, "tasks.max": "0"}, "tasks.max"},
 		"unknown class":        {map[string]string{"connector.class": "com.example.Nope"}, "com.example.Nope"},
-		"sink without topics":  {map[string]string{"connector.class": sinkClass, "file": p.output}, "topics"},
+		"sink without topics":  {map[string]string{"connector.class": harness.SinkClass, "file": p.Output}, "topics"},
 	} {
-		status, body := w.rest("POST", "/connectors", map[string]any{"name": "bad", "config": c.config})
+		status, body := w.REST("POST", "/connectors", map[string]any{"name": "bad", "config": c.config})
 		if status != 400 || !strings.Contains(body, c.want) {
 			t.Errorf("%s: %d %s, want 400 naming %q", name, status, body, c.want)
 		}
@@ -135,67 +136,48 @@ func TestBadConnectorInputIsToldWhereItBelongs(t *testing.T) {
 		if err := os.WriteFile(big, []byte("first\n"+strings.Repeat("x", 3<<20)+"\nlast\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.createOnly("big", map[string]string{
-			"connector.class": sourceClass, "topic": env.Name(t), "file": big, "line.max.bytes": "4000000",
+		w.CreateOnly("big", map[string]string{
+			"connector.class": harness.SourceClass, "topic": env.Name(t), "file": big, "line.max.bytes": "4000000",
 			"topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
 		})
-		w.failsWith("big", "max.request.size")
+		w.FailsWith("big", "max.request.size")
 	})
 	t.Run("a sink file in an unwritable folder", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "no", "such", "folder", "out.txt")
-		w.createOnly("unwritable", map[string]string{"connector.class": sinkClass, "topics": p.topic, "file": path})
-		w.failsWith("unwritable", path)
+		w.CreateOnly("unwritable", map[string]string{"connector.class": harness.SinkClass, "topics": p.Topic, "file": path})
+		w.FailsWith("unwritable", path)
 	})
 	t.Run("a full disk", func(t *testing.T) {
 		if _, err := os.Stat("/dev/full"); err != nil {
 			t.Fatal(err)
 		}
-		w.createOnly("full", map[string]string{"connector.class": sinkClass, "topics": p.topic, "file": "/dev/full"})
-		w.saysInStatus("full", "RUNNING", "no space left") // retried: room can be made
+		w.CreateOnly("full", map[string]string{"connector.class": harness.SinkClass, "topics": p.Topic, "file": "/dev/full"})
+		w.SaysInStatus("full", "RUNNING", "no space left") // retried: room can be made
 	})
-	s, text := w.status("source")
+	s, text := w.Status("source")
 	if s.Connector.State != "RUNNING" || s.Tasks[0].State != "RUNNING" {
 		t.Errorf("the good connector suffers: %s", text)
 	}
 }
 
-// failsWith waits until a task of the connector, or the connector, is FAILED with a text in its trace.
-func (w *worker) failsWith(name, text string) {
-	w.t.Helper()
-	w.saysInStatus(name, "FAILED", text)
-}
-
-// saysInStatus waits until the connector or a task of it has a state with a text in the trace.
-func (w *worker) saysInStatus(name, state, text string) {
-	w.t.Helper()
-	eventually(w.t, 30*time.Second, name+" is "+state+" with "+text, func() (bool, string) {
-		s, body := w.status(name)
-		found := s.Connector.State == state && strings.Contains(s.Connector.Trace, text)
-		for _, task := range s.Tasks {
-			found = found || task.State == state && strings.Contains(task.Trace, text)
-		}
-		return found, body
-	})
-}
-
 // A broker that is away for a while: records wait and arrive when it is back.
 func TestABrokerThatGoesAwayAndComesBackLosesNothing(t *testing.T) {
 	broker := env.PrivateKafka(t, nil)
-	w := startWorker(t, workerConfig{bootstrap: broker.Bootstrap})
-	p := startPipeline(t, w, 200_000, nil)
-	p.awaitLines(1000, 30*time.Second)
+	w := harness.Start(t, harness.Config{Bootstrap: broker.Bootstrap})
+	p := harness.StartPipeline(t, w, 200_000, harness.Props{})
+	p.AwaitLines(1000, 30*time.Second)
 	broker.Kill()
-	pid := w.cmd.Process.Pid
+	pid := w.PID()
 	outage := 5 * time.Second // several retries of every client
 	if *long {
 		outage = time.Minute
 	}
 	<-time.After(outage)
 	broker.Start(t)
-	p.awaitLines(p.lines, 90*time.Second)
-	w.stop()
-	t.Logf("%d lines repeated", p.complete())
-	if w.cmd.Process.Pid != pid {
+	p.AwaitLines(p.Lines, 90*time.Second)
+	w.Stop()
+	t.Logf("%d lines repeated", p.Complete())
+	if w.PID() != pid {
 		t.Error("the worker was started anew")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tailrace/tailrace/test/env"
+	"github.com/tailrace/tailrace/test/harness"
 )
 
 // hostileCalls are the calls that the scripted plugin of host/plugin/testdata/hostile
@@ -24,61 +25,61 @@ var hostileCalls = map[string][]string{
 func TestHostileConnectorsHarmNobodyElse(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"file-source", "file-sink"} {
-		copyProgram(t, filepath.Join(binaries(t), "plugins", name), filepath.Join(dir, name))
+		copyProgram(t, filepath.Join(harness.Binaries(t), "plugins", name), filepath.Join(dir, name))
 	}
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "hostile"), "./host/plugin/testdata/hostile")
-	cmd.Dir = root()
+	cmd.Dir = harness.Root()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	w := startWorker(t, workerConfig{bootstrap: env.Kafka(t).Bootstrap, pluginPath: dir})
-	p := startPipeline(t, w, 0, nil)
+	w := harness.Start(t, harness.Config{Bootstrap: env.Kafka(t).Bootstrap, PluginPath: dir})
+	p := harness.StartPipeline(t, w, 0, harness.Props{})
 
 	// How long a portion takes through the good pipeline while nothing else runs.
 	var alone []time.Duration
 	for range 5 {
-		alone = append(alone, p.portion())
+		alone = append(alone, portion(p))
 	}
 	slices.Sort(alone)
 	usual := alone[len(alone)/2]
 
 	for _, behaviour := range []string{"hang", "fail", "exit", "kill", "panic", "flood", "garbage", "fork", "detach", "memory"} {
 		t.Run(behaviour, func(t *testing.T) {
-			names := w.startHostile(p.topic, behaviour)
-			took := p.portion()
+			names := startHostile(w, p.Topic, behaviour)
+			took := portion(p)
 			t.Logf("a portion took %v, %v alone", took, usual)
 			// The two cores are shared with what the others burn; starving looks different.
 			if limit := 8*usual + 4*time.Second; took > limit {
 				t.Errorf("a portion took %v beside hostile connectors, %v alone: more than %v", took, usual, limit)
 			}
-			w.deleteAll(names)
-			eventually(t, 15*time.Second, "no process of the hostile plugin is left", func() (bool, string) {
-				left := w.plugins("hostile")
-				for _, p := range processes() { // forked children, detached ones too
-					if p.cmdline == "/bin/sleep 4242 " {
-						left = append(left, p.pid)
+			deleteAll(w, names)
+			harness.Eventually(t, 15*time.Second, "no process of the hostile plugin is left", func() (bool, string) {
+				left := w.Plugins("hostile")
+				for _, p := range harness.Processes() { // forked children, detached ones too
+					if p.Cmdline == "/bin/sleep 4242 " {
+						left = append(left, p.PID)
 					}
 				}
 				return len(left) == 0, fmt.Sprint(left)
 			})
 		})
 	}
-	p.complete()
+	p.Complete()
 }
 
 // portion sends lines through the pipeline and tells how long they took.
-func (p *pipeline) portion() time.Duration {
-	p.w.t.Helper()
+func portion(p *harness.Pipeline) time.Duration {
+	p.Worker.T.Helper()
 	start := time.Now()
-	p.grow(p.lines + 50_000)
-	p.awaitLine(p.lines-1, 60*time.Second)
+	p.Grow(p.Lines + 50_000)
+	p.AwaitLine(p.Lines-1, 60*time.Second)
 	return time.Since(start)
 }
 
 // startHostile creates a connector for every call, all at once. Each answer must come in
 // bounded time; what it is depends on the call.
-func (w *worker) startHostile(topic, behaviour string) (names []string) {
-	w.t.Helper()
+func startHostile(w *harness.Worker, topic, behaviour string) (names []string) {
+	w.T.Helper()
 	var wg sync.WaitGroup
 	for class, calls := range hostileCalls {
 		for _, call := range calls {
@@ -90,12 +91,12 @@ func (w *worker) startHostile(topic, behaviour string) (names []string) {
 				if class == "hostile-sink" {
 					config["topics"] = topic
 				}
-				status, body := w.rest("POST", "/connectors", map[string]any{"name": name, "config": config})
+				status, body := w.REST("POST", "/connectors", map[string]any{"name": name, "config": config})
 				if status != 201 && status != 400 {
-					w.t.Errorf("POST %s: %d %s, want 201 or 400", name, status, body)
+					w.T.Errorf("POST %s: %d %s, want 201 or 400", name, status, body)
 				}
 				if took := time.Since(start); took > 25*time.Second {
-					w.t.Errorf("POST %s took %v", name, took)
+					w.T.Errorf("POST %s took %v", name, took)
 				}
 			})
 		}
@@ -103,11 +104,11 @@ func (w *worker) startHostile(topic, behaviour string) (names []string) {
 	// Meanwhile the worker answers others at once.
 	for range 20 {
 		start := time.Now()
-		if status, body := w.rest("GET", "/connectors?expand=status", nil); status != 200 {
-			w.t.Errorf("GET /connectors: %d %s", status, body)
+		if status, body := w.REST("GET", "/connectors?expand=status", nil); status != 200 {
+			w.T.Errorf("GET /connectors: %d %s", status, body)
 		}
 		if took := time.Since(start); took > time.Second {
-			w.t.Errorf("GET /connectors took %v while hostile connectors start", took)
+			w.T.Errorf("GET /connectors took %v while hostile connectors start", took)
 		}
 	}
 	wg.Wait()
@@ -115,13 +116,13 @@ func (w *worker) startHostile(topic, behaviour string) (names []string) {
 }
 
 // deleteAll deletes connectors at the same time; one that was refused is not there.
-func (w *worker) deleteAll(names []string) {
-	w.t.Helper()
+func deleteAll(w *harness.Worker, names []string) {
+	w.T.Helper()
 	var wg sync.WaitGroup
 	for _, name := range names {
 		wg.Go(func() {
-			if status, body := w.rest("DELETE", "/connectors/"+name, nil); status != 204 && status != 404 {
-				w.t.Errorf("DELETE %s: %d %s", name, status, body)
+			if status, body := w.REST("DELETE", "/connectors/"+name, nil); status != 204 && status != 404 {
+				w.T.Errorf("DELETE %s: %d %s", name, status, body)
 			}
 		})
 	}
