@@ -66,7 +66,7 @@ func Main(m *testing.M) {
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
 	}
-	os.Exit(code)
+	os.Exit(code) //nolint:forbidigo // it is the body of TestMain
 }
 
 // Brokers is what what every Pipeline test runs on.

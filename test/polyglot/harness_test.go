@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // setup runs python/setup, which makes the environment once and keeps it in
 // .cache, and returns its folder: venv/, plugins/.
 var setup = sync.OnceValues(func() (home string, err error) {
-	cmd := exec.Command("python/setup") //nolint:noctx // bounded by the test's own deadline
+	cmd := exec.Command("python/setup")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
