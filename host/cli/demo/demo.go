@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -183,9 +184,14 @@ func Hints(o Options) string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf(`  curl %[1]s/connectors/%[2]s/status       how the source is
-  curl %[1]s/v1/connectors/%[3]s/progress  what the sink has done
-  curl -X PUT %[1]s/connectors/%[2]s/pause pause it (and /resume)
-  echo 'one more line' >> %[4]s && tail -n 1 %[5]s
-`, p.URL, p.source, p.sink, p.input.path, p.output)
+	var text strings.Builder
+	for _, hint := range [][2]string{
+		{"how the source is", "curl " + p.URL + "/connectors/" + p.source + "/status"},
+		{"what the sink has done", "curl " + p.URL + "/v1/connectors/" + p.sink + "/progress"},
+		{"pause the source (resume lets it go on)", "curl -X PUT " + p.URL + "/connectors/" + p.source + "/pause"},
+		{"what arrived; lines added to the input follow", "tail -n 3 " + p.output},
+	} {
+		fmt.Fprintf(&text, "  # %s\n  %s\n", hint[0], hint[1])
+	}
+	return text.String()
 }

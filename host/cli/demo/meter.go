@@ -34,7 +34,9 @@ func (m *meter) line(now time.Time, in, out uint64, written int64) string {
 	m.last, m.in, m.out = now, in, out
 	share := min(float64(written)/float64(m.input.expected()), 1)
 	left := "?"
-	if moved := written - m.written; moved > 0 {
+	if moved := written - m.written; share == 1 {
+		left = "0 s"
+	} else if moved > 0 {
 		perByte := now.Sub(m.began).Seconds() / float64(moved)
 		left = fmt.Sprintf("%.0f s", perByte*float64(max(m.input.expected()-written, 0)))
 	}
