@@ -19,7 +19,8 @@ type cast struct {
 	names  []string // of fields
 	plans  perSchema[*castPlan]
 	shapes perShape[places]
-	text   []byte // for numbers on their way to text
+	temp   []slot
+	number number
 }
 
 type castField struct {
@@ -32,7 +33,10 @@ type castPlan struct {
 	schema *data.Schema
 	to     []data.Type // by field; 0 leaves it
 	// inWire marks integers that become integers, and numbers that become text: no Go values are needed.
-	inWire []bool
+	inWire      []bool
+	rows        *rowPlan
+	replaceNull bool
+	number      number
 }
 
 func newCast(key bool, v config.Values) (step, error) {
@@ -132,31 +136,16 @@ func (t *cast) apply(r *Record) error {
 	if err != nil {
 		return err
 	}
-	out := row{slots: c.arena.slots(len(in.slots))}
-	fields := c.schema.Fields()
-	for i := range in.slots {
-		f := &fields[i]
-		if plan.to[i] == 0 {
-			out.slots[i], err = in.slots[i].pass(f, t.replaceNull)
-		} else {
-			out.slots[i], err = t.castSlot(c.arena, &in.slots[i], f, plan, i)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	c.setRow(plan.schema, out)
-	return nil
+	return plan.rows.apply(c, in, t.replaceNull, plan)
 }
 
-func (t *cast) castSlot(a *arena, s *slot, f *data.Field, plan *castPlan, i int) (slot, error) {
-	to := plan.to[i]
-	if s.raw != nil && plan.inWire[i] && !s.isNull(f.Schema) {
-		return t.castNumber(a, s.raw, f.Schema, plan.schema.Fields()[i].Schema)
+func (p *castPlan) change(a *arena, at int, s *slot, f *data.Field) (slot, error) {
+	if s.raw != nil && p.inWire[at] && !s.isNull(f.Schema) {
+		return p.castNumber(a, s.raw, f.Schema, p.schema.Fields()[at].Schema)
 	}
-	v, err := s.read(f.Schema, t.replaceNull)
+	v, err := s.read(f.Schema, p.replaceNull)
 	if err == nil {
-		v, err = castValue(f.Schema, v, to)
+		v, err = castValue(f.Schema, v, p.to[at])
 	}
 	if err == nil && v == nil && !f.Schema.Optional() {
 		err = nullRequired(f)
@@ -167,23 +156,10 @@ func (t *cast) castSlot(a *arena, s *slot, f *data.Field, plan *castPlan, i int)
 func isInteger(t data.Type) bool { return t >= data.Int8 && t <= data.Int64 }
 
 // castNumber casts in wire form.
-func (t *cast) castNumber(a *arena, raw []byte, from, to *data.Schema) (slot, error) {
+func (p *castPlan) castNumber(a *arena, raw []byte, from, to *data.Schema) (slot, error) {
 	_, raw, err := data.ReadPresence(from, raw)
-	var n int64
 	if err == nil {
-		switch from.Type() {
-		case data.Float32:
-			var f float32
-			f, _, err = data.ReadFloat(raw)
-			t.text = data.AppendJavaText(t.text[:0], f)
-		case data.Float64:
-			var f float64
-			f, _, err = data.ReadDouble(raw)
-			t.text = data.AppendJavaText(t.text[:0], f)
-		default:
-			n, _, err = data.ReadLong(raw)
-			t.text = strconv.AppendInt(t.text[:0], n, 10)
-		}
+		err = p.number.read(from.Type(), raw)
 	}
 	if err != nil {
 		return slot{}, malformed(from, err)
@@ -192,19 +168,74 @@ func (t *cast) castNumber(a *arena, raw []byte, from, to *data.Schema) (slot, er
 	if to.Optional() {
 		dst = data.AppendPresence(dst, to, true)
 	}
-	switch to.Type() {
-	case data.Int8:
-		dst = data.AppendLong(dst, int64(int8(n)))
-	case data.Int16:
-		dst = data.AppendLong(dst, int64(int16(n)))
-	case data.Int32:
-		dst = data.AppendLong(dst, int64(int32(n)))
-	case data.Int64:
-		dst = data.AppendLong(dst, n)
+	return a.keep(p.number.append(dst, to.Type())), nil
+}
+
+// number is one on its way to another type.
+type number struct {
+	n    int64  // of an integer
+	text []byte // what Java prints
+}
+
+func (x *number) read(from data.Type, raw []byte) (err error) {
+	switch from {
+	case data.Float32:
+		var f float32
+		f, _, err = data.ReadFloat(raw)
+		x.text = data.AppendJavaText(x.text[:0], f)
+	case data.Float64:
+		var f float64
+		f, _, err = data.ReadDouble(raw)
+		x.text = data.AppendJavaText(x.text[:0], f)
 	default:
-		dst = data.AppendBytes(dst, t.text)
+		x.n, _, err = data.ReadLong(raw)
+		x.text = strconv.AppendInt(x.text[:0], x.n, 10)
 	}
-	return a.keep(dst), nil
+	return err
+}
+
+func (x *number) append(dst []byte, to data.Type) []byte {
+	switch to {
+	case data.Int8:
+		return data.AppendLong(dst, int64(int8(x.n)))
+	case data.Int16:
+		return data.AppendLong(dst, int64(int16(x.n)))
+	case data.Int32:
+		return data.AppendLong(dst, int64(int32(x.n)))
+	case data.Int64:
+		return data.AppendLong(dst, x.n)
+	}
+	return data.AppendBytes(dst, x.text)
+}
+
+// castsInWire reports whether castNumber can do it.
+func castsInWire(from, to data.Type) bool {
+	return from >= data.Int8 && from <= data.Float64 && (to == data.String || isInteger(from) && isInteger(to))
+}
+
+// anyTypes are the numbers among the branches of the schemaless union.
+var anyTypes = map[byte]data.Type{
+	data.AnyInt8 << 1: data.Int8, data.AnyInt16 << 1: data.Int16, data.AnyInt32 << 1: data.Int32,
+	data.AnyInt64 << 1: data.Int64, data.AnyFloat32 << 1: data.Float32, data.AnyFloat64 << 1: data.Float64,
+}
+
+var anyBranches = [...]int64{
+	data.Int8: data.AnyInt8, data.Int16: data.AnyInt16, data.Int32: data.AnyInt32, data.Int64: data.AnyInt64, data.String: data.AnyString,
+}
+
+// castEntry casts one entry of a map.
+func (t *cast) castEntry(a *arena, s *slot, to data.Type) (slot, error) {
+	if len(s.raw) > 0 && castsInWire(anyTypes[s.raw[0]], to) {
+		if err := t.number.read(anyTypes[s.raw[0]], s.raw[1:]); err != nil {
+			return slot{}, malformed(nil, err)
+		}
+		return a.keep(t.number.append(data.AppendLong(a.bytes(), anyBranches[to]), to)), nil
+	}
+	v, err := s.value(nil)
+	if err == nil {
+		v, err = castValue(nil, v, to)
+	}
+	return slot{v: v}, err
 }
 
 func (t *cast) schemaless(c *Cell) error {
@@ -224,23 +255,20 @@ func (t *cast) schemaless(c *Cell) error {
 		return err
 	}
 	p := t.shapes.get(in.keys, func(keys []any) places { return findPlaces(keys, t.names) })
-	out := c.copyOf(in, p)
+	t.temp = t.temp[:0]
 	for n, f := range t.fields {
-		v, err := in.entry(p.at[n]).value(nil)
-		if err == nil {
-			v, err = castValue(nil, v, f.to)
-		}
+		s, err := t.castEntry(c.arena, in.entry(p.at[n]), f.to)
 		if err != nil {
 			return err
 		}
-		out.slots[p.at[n]] = slot{v: v}
+		t.temp = append(t.temp, s)
 	}
-	c.setRow(nil, out)
+	c.setEntries(in, p, t.temp)
 	return nil
 }
 
 func (t *cast) plan(s *data.Schema) (*castPlan, error) {
-	p := &castPlan{}
+	p := &castPlan{replaceNull: t.replaceNull}
 	to := t.whole
 	var b *data.Builder
 	var added *fieldAdder
@@ -261,8 +289,7 @@ func (t *cast) plan(s *data.Schema) (*castPlan, error) {
 				if cs, err = castFieldSchema(f.Schema, p.to[i]); err != nil {
 					return nil, err
 				}
-				from := f.Schema.Type()
-				p.inWire[i] = !f.Schema.HasName() && from <= data.Float64 && (p.to[i] == data.String || isInteger(from) && isInteger(p.to[i]))
+				p.inWire[i] = !f.Schema.HasName() && castsInWire(f.Schema.Type(), p.to[i])
 			}
 			added.add(f.Name, cs)
 		}
@@ -279,7 +306,13 @@ func (t *cast) plan(s *data.Schema) (*castPlan, error) {
 		b.Default(v)
 	}
 	var err error
-	p.schema, err = buildSchema(b)
+	if p.schema, err = buildSchema(b); err == nil && t.whole == 0 {
+		changes := make([]bool, len(p.to))
+		for i, to := range p.to {
+			changes[i] = to != 0
+		}
+		p.rows = newRowPlan(s, p.schema, nil, t.replaceNull, changes)
+	}
 	return p, err
 }
 

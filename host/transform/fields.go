@@ -66,13 +66,15 @@ type maskField struct {
 	custom      bool
 	plans       perSchema[*maskPlan]
 	shapes      perShape[places]
+	temp        []slot
 	any         map[byte]slot // by union index: what is masked in wire form
 }
 
 // maskPlan says for the fields of one schema how to mask them.
 type maskPlan struct {
-	masked []bool
-	ready  []slot // the masked value, where it does not depend on the old one
+	t     *maskField
+	ready []slot // the masked value, where it does not depend on the old one
+	rows  *rowPlan
 }
 
 func newMaskField(key bool, v config.Values) (step, error) {
@@ -102,34 +104,20 @@ func (t *maskField) apply(r *Record) error {
 	if err != nil {
 		return err
 	}
-	out := row{slots: c.arena.slots(len(in.slots))}
-	fields := c.schema.Fields()
-	for i := range in.slots {
-		f := &fields[i]
-		if !plan.masked[i] {
-			out.slots[i], err = in.slots[i].pass(f, t.replaceNull)
-		} else if plan.ready[i].raw != nil && !in.slots[i].isNull(f.Schema) {
-			out.slots[i] = plan.ready[i]
-		} else {
-			out.slots[i], err = t.maskSlot(&in.slots[i], f)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	c.setRow(c.schema, out)
-	return nil
+	return plan.rows.apply(c, in, t.replaceNull, plan)
 }
 
 func (t *maskField) plan(s *data.Schema) (*maskPlan, error) {
-	p := &maskPlan{masked: make([]bool, len(s.Fields())), ready: make([]slot, len(s.Fields()))}
+	p := &maskPlan{t: t, ready: make([]slot, len(s.Fields()))}
+	masked := make([]bool, len(s.Fields()))
 	for i, f := range s.Fields() {
-		if p.masked[i] = slices.Contains(t.fields, f.Name); p.masked[i] {
+		if masked[i] = slices.Contains(t.fields, f.Name); masked[i] {
 			if sample := sampleOf(f.Schema); sample != nil {
 				p.ready[i] = t.ready(f.Schema, sample)
 			}
 		}
 	}
+	p.rows = newRowPlan(s, s, nil, t.replaceNull, masked)
 	return p, nil
 }
 
@@ -158,8 +146,13 @@ func sampleOf(s *data.Schema) any {
 	}[s.Type()]
 }
 
-func (t *maskField) maskSlot(s *slot, f *data.Field) (slot, error) {
-	if s.isNull(f.Schema) { // null stays null, a default is masked
+func (p *maskPlan) change(_ *arena, at int, s *slot, f *data.Field) (slot, error) {
+	t := p.t
+	null := s.isNull(f.Schema)
+	if p.ready[at].raw != nil && !null {
+		return p.ready[at], nil
+	}
+	if null { // null stays null, a default is masked
 		def, has := f.Schema.Default()
 		if !has || !t.replaceNull {
 			return s.pass(f, false)
@@ -180,12 +173,12 @@ func (t *maskField) schemaless(c *Cell) error {
 		return err
 	}
 	p := t.shapes.get(in.keys, func(keys []any) places { return findPlaces(keys, t.fields) })
-	out := c.copyOf(in, p)
+	t.temp = t.temp[:0]
 	for _, at := range p.at {
 		s := in.entry(at)
 		if len(s.raw) > 0 {
 			if ready, ok := t.any[s.raw[0]]; ok {
-				out.slots[at] = ready
+				t.temp = append(t.temp, ready)
 				continue
 			}
 		}
@@ -196,9 +189,9 @@ func (t *maskField) schemaless(c *Cell) error {
 		if err != nil {
 			return err
 		}
-		out.slots[at] = slot{v: v}
+		t.temp = append(t.temp, slot{v: v})
 	}
-	c.setRow(nil, out)
+	c.setEntries(in, p, t.temp)
 	return nil
 }
 

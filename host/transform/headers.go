@@ -51,7 +51,7 @@ type headerFrom struct {
 type headerPlan struct {
 	index  []int // by configured field, -1 for one that is not there
 	schema *data.Schema
-	kept   []int // fields that stay
+	rows   *rowPlan // of a move
 }
 
 func newHeaderFrom(key bool, v config.Values) (step, error) {
@@ -76,13 +76,9 @@ func (t *headerFrom) apply(r *Record) error {
 		return err
 	}
 	fields := c.schema.Fields()
-	out := in
-	if t.operation == "move" {
-		out = row{slots: c.arena.slots(len(plan.kept))}
-		for n, i := range plan.kept {
-			if out.slots[n], err = in.slots[i].pass(&fields[i], t.replaceNull); err != nil {
-				return err
-			}
+	if plan.rows != nil {
+		if err := plan.rows.prepare(c, in, t.replaceNull, nil); err != nil {
+			return err
 		}
 	}
 	headers := make([]Header, 0, 4)
@@ -101,19 +97,22 @@ func (t *headerFrom) apply(r *Record) error {
 		h.Value.Set(fields[i].Schema, v)
 		headers = append(headers, h)
 	}
-	return t.finish(r, c, plan.schema, out, headers)
+	if err := t.addTo(r, headers); err != nil {
+		return err
+	}
+	if plan.rows != nil {
+		c.setRow(plan.schema, plan.rows.commit(c, in, true))
+	}
+	return nil
 }
 
-// finish changes the record, when nothing can fail any more.
-func (t *headerFrom) finish(r *Record, c *Cell, schema *data.Schema, out row, headers []Header) error {
+// addTo appends the headers. Nothing can fail after it.
+func (t *headerFrom) addTo(r *Record, headers []Header) error {
 	if _, err := r.Headers.All(); err != nil {
 		return err
 	}
 	r.Headers.list = append(r.Headers.list, headers...)
 	r.Headers.changed = true
-	if t.operation == "move" {
-		c.setRow(schema, out)
-	}
 	return nil
 }
 
@@ -131,14 +130,17 @@ func (t *headerFrom) plan(s *data.Schema) (*headerPlan, error) {
 	}
 	b := copyBasics(s, data.NewStruct())
 	left := newFields(b)
+	kept := []int{}
 	for i, f := range s.Fields() {
 		if !slices.Contains(t.fields, f.Name) {
 			left.add(f.Name, f.Schema)
-			p.kept = append(p.kept, i)
+			kept = append(kept, i)
 		}
 	}
 	var err error
-	p.schema, err = left.build()
+	if p.schema, err = left.build(); err == nil {
+		p.rows = newRowPlan(s, p.schema, kept, t.replaceNull, nil)
+	}
 	return p, err
 }
 
@@ -156,16 +158,17 @@ func (t *headerFrom) schemaless(r *Record, c *Cell) error {
 		}
 		headers = append(headers, h)
 	}
-	out := in
-	if t.operation == "move" {
-		out = row{slots: c.arena.slots(len(in.slots))[:0], keys: make([]any, 0, len(in.keys))}
-		for i, k := range in.keys {
-			if name, ok := k.(string); !ok || !slices.Contains(t.fields, name) {
-				out.keys, out.slots = append(out.keys, k), append(out.slots, in.slots[i])
-			}
+	if err := t.addTo(r, headers); err != nil || t.operation != "move" {
+		return err
+	}
+	out := row{slots: c.arena.slots(len(in.slots))[:0], keys: make([]any, 0, len(in.keys))}
+	for i, k := range in.keys {
+		if name, ok := k.(string); !ok || !slices.Contains(t.fields, name) {
+			out.keys, out.slots = append(out.keys, k), append(out.slots, in.slots[i])
 		}
 	}
-	return t.finish(r, c, nil, out, headers)
+	c.setRow(nil, out)
+	return nil
 }
 
 // checkHeader is the check of Java's ConnectHeaders.add.
@@ -181,9 +184,16 @@ type insertField struct {
 	side
 	topic, partition, offset, timestamp, static *insertion
 	value                                       string
-	plans                                       perSchema[*data.Schema]
+	plans                                       perSchema[*insertPlan]
 	shapes                                      [32]perShape[places]
 	room                                        [5]insertedField
+	temp                                        []slot
+}
+
+// insertPlan has the schema with the new fields; rows are for the old ones.
+type insertPlan struct {
+	schema *data.Schema
+	rows   *rowPlan
 }
 
 // insertion is a field to insert.
@@ -239,22 +249,26 @@ func (t *insertField) apply(r *Record) error {
 	if err != nil {
 		return err
 	}
-	schema, err := t.plans.get(c.schema, t.plan)
+	plan, err := t.plans.get(c.schema, t.plan)
 	if err != nil {
 		return err
 	}
-	fields := c.schema.Fields()
-	out := row{slots: c.arena.slots(len(schema.Fields()))}
-	for i := range in.slots {
-		if out.slots[i], err = in.slots[i].pass(&fields[i], t.replaceNull); err != nil {
-			return err
-		}
+	if err := plan.rows.prepare(c, in, t.replaceNull, nil); err != nil {
+		return err
 	}
-	at := len(in.slots)
 	if t.offset != nil && r.kind != Sink {
 		return notSink()
 	}
-	a, added := c.arena, schema.Fields()
+	out := plan.rows.commit(c, in, true)
+	at := len(out.slots)
+	if n := len(plan.schema.Fields()); cap(out.slots) >= n {
+		out.slots = out.slots[:n]
+	} else {
+		slots := c.arena.slots(n + spareSlots)[:n]
+		copy(slots, out.slots)
+		out.slots = slots
+	}
+	a, added := c.arena, plan.schema.Fields()
 	for _, f := range t.inserted(r) {
 		if f.present {
 			dst, s := a.bytes(), added[at].Schema
@@ -262,10 +276,13 @@ func (t *insertField) apply(r *Record) error {
 				dst = data.AppendPresence(dst, s, true)
 			}
 			out.slots[at] = a.keep(f.append(dst))
+		} else {
+			out.slots[at] = slot{}
+			out.unchecked = out.unchecked || !f.optional
 		}
 		at++
 	}
-	c.setRow(schema, out)
+	c.setRow(plan.schema, out)
 	return nil
 }
 
@@ -311,7 +328,7 @@ func notSink() error {
 	return dataError("Only SinkRecord supported for [%s], found: org.apache.kafka.connect.source.SourceRecord", insertionPurpose)
 }
 
-func (t *insertField) plan(s *data.Schema) (*data.Schema, error) {
+func (t *insertField) plan(s *data.Schema) (*insertPlan, error) {
 	b := copyBasics(s, data.NewStruct())
 	added := newFields(b)
 	for _, f := range s.Fields() {
@@ -335,7 +352,11 @@ func (t *insertField) plan(s *data.Schema) (*data.Schema, error) {
 			added.add(f.name, f.required)
 		}
 	}
-	return added.build()
+	schema, err := added.build()
+	if err != nil {
+		return nil, err
+	}
+	return &insertPlan{schema, newRowPlan(s, s, nil, t.replaceNull, nil)}, nil
 }
 
 func (t *insertField) schemaless(r *Record, c *Cell) error {
@@ -362,14 +383,12 @@ func (t *insertField) schemaless(r *Record, c *Cell) error {
 		}
 		return findPlaces(keys, names)
 	})
-	out := c.copyOf(in, p)
-	n := 0
+	t.temp = t.temp[:0]
 	for i := range list {
 		if f := &list[i]; f.present {
-			out.slots[p.at[n]] = c.arena.keep(f.append(data.AppendLong(c.arena.bytes(), f.branch)))
-			n++
+			t.temp = append(t.temp, c.arena.keep(f.append(data.AppendLong(c.arena.bytes(), f.branch))))
 		}
 	}
-	c.setRow(nil, out)
+	c.setEntries(in, p, t.temp)
 	return nil
 }

@@ -17,9 +17,8 @@ type replaceField struct {
 }
 
 type replacePlan struct {
-	schema *data.Schema
-	from   []int // by field of the new schema
-	err    error // of the field after the last of from, which a record meets when it gets there
+	rows *rowPlan
+	err  error // of the field after the last of rows, which a record meets when it gets there
 }
 
 func newReplaceField(key bool, v config.Values) (step, error) {
@@ -78,17 +77,13 @@ func (t *replaceField) apply(r *Record) error {
 	if err != nil {
 		return err
 	}
-	out := row{slots: c.arena.slots(len(plan.from))}
-	fields := c.schema.Fields()
-	for n, i := range plan.from {
-		if out.slots[n], err = in.slots[i].pass(&fields[i], t.replaceNull); err != nil {
-			return err
-		}
+	if err := plan.rows.prepare(c, in, t.replaceNull, nil); err != nil {
+		return err
 	}
 	if plan.err != nil {
 		return plan.err
 	}
-	c.setRow(plan.schema, out)
+	c.setRow(plan.rows.schema, plan.rows.commit(c, in, true))
 	return nil
 }
 
@@ -101,11 +96,12 @@ func (t *replaceField) plan(s *data.Schema) (*replacePlan, error) {
 			added.add(t.renamed(f.Name), f.Schema)
 		}
 	}
-	var err error
-	if p.schema, err = added.build(); err != nil {
+	schema, err := added.build()
+	if err != nil {
 		return nil, err
 	}
-	for _, f := range p.schema.Fields() {
+	old := []int{}
+	for _, f := range schema.Fields() {
 		name := f.Name
 		if from, ok := t.back[name]; ok {
 			name = from
@@ -119,8 +115,9 @@ func (t *replaceField) plan(s *data.Schema) (*replacePlan, error) {
 			p.err = dataError("Invalid Java object for schema with type %s: field \"%s\" would get the value of field \"%s\" of type %s", f.Schema.Type(), f.Name, name, from.Schema.Type())
 			break
 		}
-		p.from = append(p.from, from.Index)
+		old = append(old, from.Index)
 	}
+	p.rows = newRowPlan(s, schema, old, t.replaceNull, nil)
 	return p, nil
 }
 
@@ -172,9 +169,9 @@ func (t *replaceField) shape(keys []any) *keysPlan {
 // setSchemaMetadata gives a struct schema a name or a version.
 type setSchemaMetadata struct {
 	side
-	name       *string
-	version    *int32
-	newSchemas perSchema[*data.Schema]
+	name    *string
+	version *int32
+	plans   perSchema[*rowPlan]
 }
 
 func newSetSchemaMetadata(key bool, v config.Values) (step, error) {
@@ -201,30 +198,21 @@ func (t *setSchemaMetadata) apply(r *Record) error {
 		}
 		return dataError("Schema required for [updating schema metadata]")
 	}
-	schema, err := t.newSchemas.get(c.schema, t.plan)
+	plan, err := t.plans.get(c.schema, t.plan)
 	if err != nil {
 		return err
 	}
 	if c.IsNull() {
-		c.Set(schema, nil)
+		c.Set(plan.schema, nil)
 		return nil
 	}
 	in, err := c.structRow()
 	if err != nil {
 		return err
 	}
-	fields := c.schema.Fields()
-	out := row{slots: c.arena.slots(len(in.slots))}
-	for i := range in.slots {
-		if out.slots[i], err = in.slots[i].pass(&fields[i], t.replaceNull); err != nil {
-			return err
-		}
-	}
-	c.setRow(schema, out)
-	return nil
+	return plan.apply(c, in, t.replaceNull, nil)
 }
-
-func (t *setSchemaMetadata) plan(s *data.Schema) (*data.Schema, error) {
+func (t *setSchemaMetadata) plan(s *data.Schema) (*rowPlan, error) {
 	if _, err := fieldsOf(s); err != nil {
 		return nil, err
 	}
@@ -235,7 +223,11 @@ func (t *setSchemaMetadata) plan(s *data.Schema) (*data.Schema, error) {
 	if t.version != nil {
 		b.Version(*t.version)
 	}
-	return buildSchema(b)
+	schema, err := buildSchema(b)
+	if err != nil {
+		return nil, err
+	}
+	return newRowPlan(s, schema, nil, t.replaceNull, nil), nil
 }
 
 // valueToKey makes a new key of fields of the value.
@@ -243,12 +235,7 @@ type valueToKey struct {
 	side
 	fields []string
 	keys   []any // of a schemaless key, in Java's hash order
-	plans  perSchema[*keyPlan]
-}
-
-type keyPlan struct {
-	schema *data.Schema
-	from   []int
+	plans  perSchema[*rowPlan]
 }
 
 func newValueToKey(v config.Values) (step, error) {
@@ -291,19 +278,15 @@ func (t *valueToKey) apply(r *Record) error {
 	if err != nil {
 		return err
 	}
-	fields := c.schema.Fields()
-	out := row{slots: c.arena.slots(len(plan.from))}
-	for n, i := range plan.from {
-		if out.slots[n], err = in.slots[i].pass(&fields[i], t.replaceNull); err != nil {
-			return err
-		}
+	if err := plan.prepare(c, in, t.replaceNull, nil); err != nil {
+		return err
 	}
-	r.Key.setRow(plan.schema, out)
+	r.Key.setRow(plan.schema, plan.commit(c, in, false))
 	return nil
 }
 
-func (t *valueToKey) plan(s *data.Schema) (*keyPlan, error) {
-	p := &keyPlan{}
+func (t *valueToKey) plan(s *data.Schema) (*rowPlan, error) {
+	from := []int{}
 	added := newFields(data.NewStruct())
 	for _, name := range t.fields {
 		f, ok := s.Field(name)
@@ -311,9 +294,11 @@ func (t *valueToKey) plan(s *data.Schema) (*keyPlan, error) {
 			return nil, dataError("Field does not exist: %s", name)
 		}
 		added.add(name, f.Schema)
-		p.from = append(p.from, f.Index)
+		from = append(from, f.Index)
 	}
-	var err error
-	p.schema, err = added.build()
-	return p, err
+	schema, err := added.build()
+	if err != nil {
+		return nil, err
+	}
+	return newRowPlan(s, schema, from, t.replaceNull, nil), nil
 }

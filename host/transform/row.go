@@ -4,13 +4,15 @@ import (
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
-// row is a struct or a schemaless map, split into its fields. A row is not
-// changed once it stands in a cell; steps make new ones.
+// row is a struct or a schemaless map, split into its fields. Its slots belong to
+// the cell in which it stands, and steps on that cell change them in place.
 type row struct {
 	slots []slot
 	// keys are those of a schemaless map, nil for a struct. They are usually strings. The slice is never
 	// changed, so that records can share it and plans can know it by its address, see shape and perShape.
 	keys []any
+	// unchecked tells that a required field may be null, which the wire form cannot hold.
+	unchecked bool
 }
 
 // slot is one field: its wire form against the field's schema, or, if raw is
@@ -99,12 +101,13 @@ func (c *Cell) structRow() (row, error) {
 		return c.row, nil
 	}
 	fields := c.schema.Fields()
-	r := row{slots: c.arena.slots(len(fields))}
+	r := row{slots: c.arena.slots(len(fields) + spareSlots)[:len(fields)]}
 	if c.has&hasWire == 0 {
 		st, _ := c.value.(*data.Struct) // the caller has seen that it is one
 		for i, v := range st.Values() {
 			r.slots[i] = slot{v: v}
 		}
+		r.unchecked = true
 	} else {
 		_, rest, err := data.ReadPresence(c.schema, c.wire)
 		if rest == nil {
@@ -149,7 +152,7 @@ func (c *Cell) mapRow() (row, error) {
 	}
 	if c.has&hasValue != 0 {
 		m, _ := c.value.(*data.Map)
-		r = row{slots: c.arena.slots(m.Len()), keys: make([]any, m.Len())}
+		r = row{slots: c.arena.slots(m.Len() + spareSlots)[:m.Len()], keys: make([]any, m.Len())}
 		for i, e := range m.Entries() {
 			r.slots[i], r.keys[i] = slot{v: e.Value}, e.Key
 		}
@@ -173,7 +176,7 @@ func (c *Cell) splitMap() (r row, ok bool, err error) {
 	if err != nil {
 		return r, false, malformed(nil, err)
 	}
-	r.slots = c.arena.slots(n)
+	r.slots = c.arena.slots(n + spareSlots)[:n]
 	shape := c.arena.shape(n)
 	for i := range n {
 		var key []byte

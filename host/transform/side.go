@@ -71,13 +71,6 @@ func fieldsOf(s *data.Schema) ([]data.Field, error) {
 	return s.Fields(), nil
 }
 
-// copyOf is a copy of a map row with the keys of places.
-func (c *Cell) copyOf(r row, p places) row {
-	out := row{slots: c.arena.slots(len(p.keys)), keys: p.keys}
-	copy(out.slots, r.slots)
-	return out
-}
-
 // put sets an entry of a map row that is under construction, whose keys nobody shares yet.
 func (r *row) put(name string, s slot) {
 	if i := r.find(name); i >= 0 {

@@ -33,6 +33,8 @@ type timestampConverter struct {
 
 // timePlan is the outcome for one input schema.
 type timePlan struct {
+	t      *timestampConverter
+	rows   *rowPlan
 	schema *data.Schema
 	index  int // of the field, -1 if it is not there
 	form   string
@@ -85,32 +87,19 @@ func (t *timestampConverter) apply(r *Record) error {
 	if err != nil {
 		return err
 	}
-	out := row{slots: c.arena.slots(len(in.slots))}
-	fields := c.schema.Fields()
-	for i := range in.slots {
-		if i == plan.index {
-			out.slots[i], err = t.convertSlot(&in.slots[i], &fields[i], plan)
-		} else {
-			out.slots[i], err = in.slots[i].pass(&fields[i], t.replaceNull)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	c.setRow(plan.schema, out)
-	return nil
+	return plan.rows.apply(c, in, t.replaceNull, plan)
 }
 
-func (t *timestampConverter) convertSlot(s *slot, f *data.Field, plan *timePlan) (slot, error) {
-	v, err := s.read(f.Schema, t.replaceNull)
+func (p *timePlan) change(_ *arena, at int, s *slot, f *data.Field) (slot, error) {
+	v, err := s.read(f.Schema, p.t.replaceNull)
 	if err == nil {
-		err = plan.err
+		err = p.err
 	}
 	if err == nil {
-		v, err = t.convert(v, plan.form)
+		v, err = p.t.convert(v, p.form)
 	}
 	if err == nil && v == nil && !f.Schema.Optional() {
-		err = nullRequired(&plan.schema.Fields()[plan.index])
+		err = nullRequired(&p.schema.Fields()[at])
 	}
 	return slot{v: v}, err
 }
@@ -155,9 +144,7 @@ func (t *timestampConverter) schemaless(c *Cell) error {
 	if err != nil {
 		return err
 	}
-	out := c.copyOf(in, p)
-	out.slots[p.at[0]] = slot{v: v}
-	c.setRow(nil, out)
+	c.setEntries(in, p, []slot{{v: v}})
 	return nil
 }
 
@@ -166,7 +153,7 @@ func (t *timestampConverter) plan(s *data.Schema) (*timePlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &timePlan{index: -1}
+	p := &timePlan{t: t, index: -1}
 	b := copyBasics(s, data.NewStruct())
 	added := newFields(b)
 	for i, f := range fields {
@@ -192,8 +179,15 @@ func (t *timestampConverter) plan(s *data.Schema) (*timePlan, error) {
 		}
 		b.Default(def)
 	}
-	p.schema, err = buildSchema(b)
-	return p, err
+	if p.schema, err = buildSchema(b); err != nil {
+		return nil, err
+	}
+	changes := make([]bool, len(fields))
+	if p.index >= 0 {
+		changes[p.index] = true
+	}
+	p.rows = newRowPlan(s, p.schema, nil, t.replaceNull, changes)
+	return p, nil
 }
 
 // defaultOf is the default of the struct with its field converted.
