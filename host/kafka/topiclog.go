@@ -247,12 +247,8 @@ func (l *TopicLog) Append(ctx context.Context, entries ...LogEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	batch := l.producer.NewBatch(len(entries))
-	for _, e := range entries {
-		batch.Append(l.topic, PartitionAny, TimestampNow, bytes.Clone(e.Key), bytes.Clone(e.Value))
-	}
 	done := make(chan error, 1)
-	l.producer.Produce(ctx, batch, func(r BatchResult) { done <- r.Err() })
+	l.Send(ctx, func(err error) { done <- err }, entries...)
 	select {
 	case err := <-done:
 		return err
@@ -263,6 +259,19 @@ func (l *TopicLog) Append(ctx context.Context, entries ...LogEntry) error {
 		}
 	}
 }
+
+// Send is Append without the wait: it returns when the entries are in the
+// producer's buffer, and done is called once, as Producer.Produce says.
+func (l *TopicLog) Send(ctx context.Context, done func(error), entries ...LogEntry) {
+	batch := l.producer.NewBatch(len(entries))
+	for _, e := range entries {
+		batch.Append(l.topic, PartitionAny, TimestampNow, bytes.Clone(e.Key), bytes.Clone(e.Value))
+	}
+	l.producer.Produce(ctx, batch, func(r BatchResult) { done(r.Err()) })
+}
+
+// BufferedBytes is the size of what was sent and is not acknowledged.
+func (l *TopicLog) BufferedBytes() int64 { return l.producer.BufferedBytes() }
 
 // Health says whether brokers answer the reader, or else the writer.
 func (l *TopicLog) Health() Health {

@@ -1,7 +1,9 @@
 // Package store keeps what a worker must not forget: connector configurations,
-// statuses and source offsets. It holds the interfaces and the implementations
-// for a standalone worker (memory, file); the ones on Kafka topics follow the
-// same interfaces.
+// statuses and source offsets. It holds the interfaces, the implementations for a
+// standalone worker (memory, file) and those of a cluster on its three internal
+// topics, byte for byte as Kafka Connect 4.1 writes them (reference section 3):
+// codecs and the fold of the config topic are pure functions; ConfigTopic,
+// OffsetTopic and StatusTopic read and write the topics.
 //
 // Invariants upheld here (docs/INVARIANTS.md):
 //

@@ -204,6 +204,19 @@ func (s *MemoryStatusStore) PutTopic(_ context.Context, connector, topic string)
 	return nil
 }
 
+func (s *MemoryStatusStore) hasTopic(connector, topic string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, ok := s.topics[connector][topic]
+	return ok
+}
+
+func (s *MemoryStatusStore) forgetTopic(connector, topic string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.topics[connector], topic)
+}
+
 // Topics implements StatusStore.
 func (s *MemoryStatusStore) Topics(connector string) []string {
 	s.mu.RLock()
