@@ -292,7 +292,8 @@ func parseBigDecimal(text string) (data.Decimal, error) {
 	}
 	why := &convert.Error{Class: numberFormat, Message: err.Error()}
 	for i, r := range text {
-		if digitValue(r) < 0 && !(i == 0 && (r == '+' || r == '-')) && r != '.' && r != 'e' && r != 'E' {
+		sign := i == 0 && (r == '+' || r == '-')
+		if digitValue(r) < 0 && !sign && r != '.' && r != 'e' && r != 'E' {
 			why.Message = fmt.Sprintf("Character %c is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark.", r)
 			break
 		}

@@ -212,6 +212,7 @@ func (t *setSchemaMetadata) apply(r *Record) error {
 	}
 	return plan.apply(c, in, t.replaceNull, nil)
 }
+
 func (t *setSchemaMetadata) plan(s *data.Schema) (*rowPlan, error) {
 	if _, err := fieldsOf(s); err != nil {
 		return nil, err

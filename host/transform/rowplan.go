@@ -111,8 +111,8 @@ func (c *Cell) setEntries(in row, p places, temp []slot) {
 		slots = c.arena.slots(len(p.keys) + spareSlots)[:len(p.keys)]
 		copy(slots, in.slots)
 	}
-	for n, at := range p.at {
-		slots[at] = temp[n]
+	for n, s := range temp {
+		slots[p.at[n]] = s
 	}
 	c.setRow(nil, row{slots: slots, keys: p.keys})
 }
