@@ -16,6 +16,7 @@ build: ## Build bin/tailrace and every plugin into bin/plugins, nothing else
 	@$(call GO_BUILD) -o bin/plugins/ $(PLUGINS)
 
 # The demo's file: FILE=…, otherwise this project's own log.
+run: PLUGINS = ./plugins/file-source ./plugins/file-sink
 run: build ## Run a file through Kafka and out again: FILE=… names it, EXIT=1 ends when all has arrived
 	@rm -rf .run/dev && mkdir -p .run
 	@$(if $(FILE),,git log --stat > .run/git.log 2>/dev/null || cp go.sum .run/git.log)
