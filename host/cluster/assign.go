@@ -1,0 +1,362 @@
+package cluster
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Work is one thing that shall run.
+type Work struct {
+	Item Item
+	// Class is its connector's class, for members that tell what they can run.
+	Class string
+	// Weight is its load beside other work of its kind; 0 counts as 1.
+	Weight float64
+}
+
+func (w Work) weight() float64 {
+	if w.Weight <= 0 {
+		return 1
+	}
+	return w.Weight
+}
+
+// MemberState is one worker as the leader sees it.
+type MemberState struct {
+	ID      string
+	Current []Item // what it reports to run
+	// Plugins are the classes that it can run, nil means every class.
+	Plugins []string
+}
+
+// AssignState is what a leader remembers from one round to the next. The zero
+// value is that of a new leader. It is immutable.
+type AssignState struct {
+	generation int32           // of the round that made it
+	owners     map[Item]string // who was to run what after that round
+	due        time.Time       // when work that waits for its owner is given away; zero: none waits
+}
+
+// Round is one call for a division of work.
+type Round struct {
+	Now time.Time
+	// Generation is the group's number of this round, LastCompleted that of the last
+	// one that this member saw through.
+	Generation, LastCompleted int32
+	Members                   []MemberState
+	Work                      []Work
+	// MaxDelay (scheduled.rebalance.max.delay.ms) is how long the work of a member
+	// that is gone waits for it to come back; 0 gives it away at once.
+	MaxDelay time.Duration
+}
+
+// Share is what one member is told. It keeps what it runs, less Revoked.
+type Share struct {
+	Assigned []Item // new for it
+	Revoked  []Item // to be stopped before its next join
+}
+
+// Division is the result of a round.
+type Division struct {
+	Shares map[string]Share // by member id; every member has one
+	// Delay: all members shall join again after it.
+	Delay time.Duration
+	// Owners is who runs what when everybody has followed; the leader answers from
+	// it where a connector or task is.
+	Owners map[Item]string
+}
+
+// Assign divides the work incrementally (KIP-415), without the locks and counters
+// of Kafka Connect's leader:
+//
+//   - What a member runs it keeps, unless the work is no longer wanted, two members
+//     report it, or moving it makes the cluster more even. Such work is revoked in
+//     this round and given away in the next, when nobody reports it any more (I-5).
+//   - What nobody runs goes to the members with the fewest of its kind, heavy work
+//     first; among members of the same count to the one with the least load.
+//   - Connectors and tasks are evened out separately: at the end no member that may
+//     run more has two less than another. No more moves than needed for that.
+//   - The work of a member that has left waits for MaxDelay, if that is set. Work
+//     that its owner does not report, although it is there, has not arrived at it
+//     and is given away at once.
+//
+// A member that lacks the plugin of a connector gets its work only if all lack it.
+//
+// The same state and round give the same division.
+func Assign(state AssignState, round Round) (AssignState, Division) {
+	if state.owners == nil || state.generation != round.LastCompleted {
+		state = AssignState{} // another member led in between: nothing is known to be lost
+	}
+	a := newAssigner(round)
+	waiting := a.takeStock(state, &round)
+	due, delay := waitUntil(state.due, round, len(waiting) > 0)
+	if delay == 0 {
+		waiting = nil
+	}
+	for _, connectors := range []bool{true, false} {
+		a.give(connectors, waiting)
+		if delay == 0 { // a member that comes back shall find its place free
+			a.even(connectors)
+		}
+	}
+	d := a.division()
+	d.Delay = delay
+	next := AssignState{generation: round.Generation, owners: maps.Clone(d.Owners), due: due}
+	for item := range waiting {
+		next.owners[item] = state.owners[item]
+	}
+	return next, d
+}
+
+// waitUntil says when lost work is given away and how long that still takes.
+func waitUntil(due time.Time, round Round, lost bool) (time.Time, time.Duration) {
+	switch {
+	case !lost || round.MaxDelay <= 0:
+		return time.Time{}, 0
+	case due.IsZero():
+		due = round.Now.Add(round.MaxDelay)
+	}
+	// A clock that was set back must not make the wait longer than it was meant to be.
+	delay := min(due.Sub(round.Now), round.MaxDelay).Truncate(time.Millisecond)
+	if delay <= 0 {
+		return time.Time{}, 0
+	}
+	return due, delay
+}
+
+// assigner is the work sheet of one round.
+type assigner struct {
+	members []*sheet // by id
+	work    map[Item]Work
+	free    []Work // run by nobody, sorted
+	// capable says for each class whether any member has it.
+	capable map[string]bool
+}
+
+// sheet is one member's part.
+type sheet struct {
+	id       string
+	plugins  map[string]struct{} // nil: all
+	running  map[Item]struct{}   // what it reports and keeps
+	assigned map[Item]struct{}
+	revoked  []Item
+	count    [2]int // tasks, connectors
+	load     float64
+}
+
+func kind(i Item) int {
+	if i.IsConnector() {
+		return 1
+	}
+	return 0
+}
+
+func newAssigner(round Round) *assigner {
+	a := &assigner{work: make(map[Item]Work, len(round.Work)), capable: map[string]bool{}}
+	for _, w := range round.Work {
+		a.work[w.Item] = w
+	}
+	for _, m := range round.Members {
+		s := &sheet{id: m.ID, running: map[Item]struct{}{}, assigned: map[Item]struct{}{}}
+		if m.Plugins != nil {
+			s.plugins = make(map[string]struct{}, len(m.Plugins))
+			for _, p := range m.Plugins {
+				s.plugins[p] = struct{}{}
+			}
+		}
+		a.members = append(a.members, s)
+	}
+	slices.SortFunc(a.members, func(x, y *sheet) int { return cmp.Compare(x.id, y.id) })
+	for _, w := range round.Work {
+		if !a.capable[w.Class] {
+			a.capable[w.Class] = slices.ContainsFunc(a.members, func(s *sheet) bool { return s.has(w.Class) })
+		}
+	}
+	return a
+}
+
+func (s *sheet) has(class string) bool {
+	if s.plugins == nil {
+		return true
+	}
+	_, ok := s.plugins[class]
+	return ok
+}
+
+// may says whether a member may be given a piece of work.
+func (a *assigner) may(s *sheet, w Work) bool { return s.has(w.Class) || !a.capable[w.Class] }
+
+func (s *sheet) add(w Work, by int) {
+	s.count[kind(w.Item)] += by
+	s.load += float64(by) * w.weight()
+}
+
+// takeStock sorts what is reported into kept and revoked, and finds what nobody
+// runs. It returns the part of that whose owner has left.
+func (a *assigner) takeStock(state AssignState, round *Round) map[Item]struct{} {
+	reported := map[Item]int{}
+	present := map[string]*sheet{}
+	for _, s := range a.members {
+		present[s.id] = s
+	}
+	for _, m := range round.Members {
+		for _, item := range unique(m.Current) {
+			reported[item]++
+		}
+	}
+	for _, m := range round.Members {
+		s := present[m.ID]
+		for _, item := range unique(m.Current) {
+			w, wanted := a.work[item]
+			if !wanted || reported[item] > 1 || !a.may(s, w) {
+				s.revoked = append(s.revoked, item)
+				continue
+			}
+			s.running[item] = struct{}{}
+			s.add(w, 1)
+		}
+	}
+	waiting := map[Item]struct{}{}
+	for _, w := range a.work {
+		if reported[w.Item] > 0 {
+			continue
+		}
+		a.free = append(a.free, w)
+		if owner, known := state.owners[w.Item]; known && present[owner] == nil {
+			waiting[w.Item] = struct{}{}
+		}
+	}
+	slices.SortFunc(a.free, func(x, y Work) int {
+		return cmp.Or(cmp.Compare(y.weight(), x.weight()), compareItems(x.Item, y.Item))
+	})
+	return waiting
+}
+
+func unique(items []Item) []Item {
+	items = slices.Clone(items)
+	slices.SortFunc(items, compareItems)
+	return slices.Compact(items)
+}
+
+func compareItems(x, y Item) int {
+	return cmp.Or(cmp.Compare(x.Connector, y.Connector), cmp.Compare(x.Task, y.Task))
+}
+
+// give hands out what nobody runs, except what waits.
+func (a *assigner) give(connectors bool, waiting map[Item]struct{}) {
+	for _, w := range a.free {
+		if _, waits := waiting[w.Item]; waits || w.Item.IsConnector() != connectors {
+			continue
+		}
+		if to := a.least(w, nil); to != nil {
+			to.assigned[w.Item] = struct{}{}
+			to.add(w, 1)
+		}
+	}
+}
+
+// least is the member with the fewest of the work's kind that may run it.
+func (a *assigner) least(w Work, except *sheet) *sheet {
+	var best *sheet
+	k := kind(w.Item)
+	for _, s := range a.members {
+		if s == except || !a.may(s, w) {
+			continue
+		}
+		if best == nil || cmp.Or(cmp.Compare(s.count[k], best.count[k]), cmp.Compare(s.load, best.load)) < 0 {
+			best = s
+		}
+	}
+	return best
+}
+
+// even moves work of one kind from those with most to those with least, while that
+// makes them more even.
+func (a *assigner) even(connectors bool) {
+	k := 0
+	if connectors {
+		k = 1
+	}
+	for a.moveOne(k) {
+	}
+}
+
+// moveOne finds a member and another one with at least two less that may take a
+// piece of its work, the largest difference first.
+func (a *assigner) moveOne(k int) bool {
+	byCount := slices.Clone(a.members)
+	slices.SortStableFunc(byCount, func(x, y *sheet) int { return cmp.Compare(y.count[k], x.count[k]) })
+	for _, from := range byCount {
+		for _, to := range slices.Backward(byCount) {
+			if from.count[k]-to.count[k] < 2 {
+				break
+			}
+			if w, ok := a.movable(from, to, k); ok {
+				a.move(w, from, to)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// movable picks what to move: rather what does not run yet, then what brings the
+// loads closest together.
+func (a *assigner) movable(from, to *sheet, k int) (Work, bool) {
+	ideal := (from.load - to.load) / 2
+	better := func(x, y Work) bool {
+		dx, dy := abs(x.weight()-ideal), abs(y.weight()-ideal)
+		return cmp.Or(cmp.Compare(dx, dy), compareItems(x.Item, y.Item)) < 0
+	}
+	for _, pool := range []map[Item]struct{}{from.assigned, from.running} {
+		var best Work
+		found := false
+		for item := range pool {
+			w := a.work[item]
+			if kind(item) != k || !a.may(to, w) {
+				continue
+			}
+			if !found || better(w, best) {
+				best, found = w, true
+			}
+		}
+		if found {
+			return best, true
+		}
+	}
+	return Work{}, false
+}
+
+func abs(f float64) float64 { return max(f, -f) }
+
+// move takes work from one member. What was not running yet goes to the other at
+// once; what runs is revoked, and the next round gives it away.
+func (a *assigner) move(w Work, from, to *sheet) {
+	from.add(w, -1)
+	to.add(w, 1) // its place, in the next round
+	if _, ok := from.assigned[w.Item]; ok {
+		delete(from.assigned, w.Item)
+		to.assigned[w.Item] = struct{}{}
+		return
+	}
+	delete(from.running, w.Item)
+	from.revoked = append(from.revoked, w.Item)
+}
+
+func (a *assigner) division() Division {
+	d := Division{Shares: make(map[string]Share, len(a.members)), Owners: map[Item]string{}}
+	for _, s := range a.members {
+		slices.SortFunc(s.revoked, compareItems)
+		assigned := slices.SortedFunc(maps.Keys(s.assigned), compareItems)
+		d.Shares[s.id] = Share{Assigned: assigned, Revoked: s.revoked}
+		for _, item := range assigned {
+			d.Owners[item] = s.id
+		}
+		for item := range s.running {
+			d.Owners[item] = s.id
+		}
+	}
+	return d
+}
