@@ -110,7 +110,7 @@ func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema,
 		return nil, dst, malformed(schema, err)
 	}
 	start := len(dst)
-	dst = appendJavaText(dst, v)
+	dst = data.AppendJavaText(dst, v)
 	if !c.latin {
 		return dst[start:len(dst):len(dst)], dst, nil
 	}

@@ -418,9 +418,9 @@ func (w *jsonWriter) anyItems(dst []byte, k kind, depth int) ([]byte, error) {
 // appendJSONFloat writes Java's text; what is not a number goes in quotes.
 func appendJSONFloat(dst []byte, f float64, bits int) []byte {
 	if f-f != 0 { // NaN or infinite
-		return append(appendJavaFloat(append(dst, '"'), f, bits), '"')
+		return append(data.AppendJavaFloat(append(dst, '"'), f, bits), '"')
 	}
-	return appendJavaFloat(dst, f, bits)
+	return data.AppendJavaFloat(dst, f, bits)
 }
 
 // plainJSON marks the ASCII bytes that stand for themselves in a JSON string.

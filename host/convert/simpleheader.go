@@ -82,7 +82,7 @@ func appendHeaderText(dst []byte, v any, embedded bool) []byte {
 		}
 		return append(dst, '}')
 	}
-	return appendJavaText(dst, v)
+	return data.AppendJavaText(dst, v)
 }
 
 // The texts of times; Java chooses by the value, not by its type.

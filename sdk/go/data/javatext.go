@@ -25,9 +25,9 @@ func AppendJavaText(dst []byte, v any) []byte {
 	case int64:
 		return strconv.AppendInt(dst, v, 10)
 	case float32:
-		return appendJavaFloat(dst, float64(v), 32)
+		return AppendJavaFloat(dst, float64(v), 32)
 	case float64:
-		return appendJavaFloat(dst, v, 64)
+		return AppendJavaFloat(dst, v, 64)
 	case string:
 		return append(dst, v...)
 	case []byte:
@@ -96,10 +96,10 @@ func appendJavaStruct(dst []byte, s *Struct) []byte {
 	return append(dst, '}')
 }
 
-// appendJavaFloat writes Float.toString or Double.toString: at least one digit after the point, an exponent outside 1e-3
+// AppendJavaFloat appends Float.toString or Double.toString: at least one digit after the point, an exponent outside 1e-3
 // up to 1e7. The digits are the fewest that give the number back, as since Java 19; older versions now and then write one
 // more.
-func appendJavaFloat(dst []byte, f float64, bits int) []byte {
+func AppendJavaFloat(dst []byte, f float64, bits int) []byte {
 	switch {
 	case math.IsNaN(f):
 		return append(dst, "NaN"...)
