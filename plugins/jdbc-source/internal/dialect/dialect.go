@@ -35,7 +35,10 @@ type Rows interface {
 	Int(column int) (int64, bool, error)
 	// Time is a column of the current row as a moment in UTC; false for null.
 	Time(column int) (time.Time, bool, error)
+	// Close ends the query; it may have to read what is left.
 	Close() error
+	// Abandon lets go of a query whose connection is closed next, without reading what is left.
+	Abandon()
 }
 
 // Column is a column of a table or result.
@@ -116,4 +119,6 @@ type Database interface {
 	OffsetNames(t Table) []string
 	// Retriable tells whether an error may pass by itself: a lost connection, a deadlock, a timeout.
 	Retriable(err error) bool
+	// Missing tells whether a table does not exist (any more).
+	Missing(err error) bool
 }

@@ -41,6 +41,7 @@ type driverRows struct {
 	first   bool // values holds a row that Next has still to give
 	ended   bool
 	close   func() error
+	abandon func() // nil where closing the connection is enough
 }
 
 func (r *driverRows) setColumns(cols []driverColumn) {
@@ -133,6 +134,13 @@ func (r *driverRows) Close() error {
 		err = errors.Join(err, r.close())
 	}
 	return err
+}
+
+// Abandon lets go of the query.
+func (r *driverRows) Abandon() {
+	if r.abandon != nil {
+		r.abandon()
+	}
 }
 
 // Most drivers' values are one of two types; a third is a mistake that is told.

@@ -83,6 +83,11 @@ func (m *mySQL) Retriable(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) || netError(err)
 }
 
+func (m *mySQL) Missing(err error) bool {
+	var my *mysql.MySQLError
+	return errors.As(err, &my) && my.Number == 1146
+}
+
 type mysqlConn struct {
 	db       *mySQL
 	c        driver.Conn

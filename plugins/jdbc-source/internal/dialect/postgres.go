@@ -101,6 +101,11 @@ func (p *postgres) Retriable(err error) bool {
 	return errors.As(err, &connect) || netError(err)
 }
 
+func (p *postgres) Missing(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42P01"
+}
+
 // netError recognises a connection that is gone, whatever the driver made of it.
 func netError(err error) bool {
 	var op net.Error
@@ -111,7 +116,7 @@ func netError(err error) bool {
 type pgConn struct {
 	db *postgres
 	c  *pgconn.PgConn
-	// nullable remembers the columns of results seen before.
+	// columns are those of the result described last.
 	described string
 	columns   []pgColumn
 }
@@ -396,3 +401,6 @@ func (r *pgRows) Close() error {
 	_, err := r.r.Close()
 	return err
 }
+
+// Abandon does nothing: closing the connection ends the query.
+func (r *pgRows) Abandon() {}

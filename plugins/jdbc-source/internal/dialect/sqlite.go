@@ -70,6 +70,11 @@ func (s *sqliteDB) Retriable(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded)
 }
 
+func (s *sqliteDB) Missing(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && strings.Contains(e.Error(), "no such table")
+}
+
 func (s *sqliteDB) Connect(context.Context) (Conn, error) {
 	c, err := (&sqlite.Driver{}).Open(s.dsn)
 	if err != nil {
@@ -81,7 +86,6 @@ func (s *sqliteDB) Connect(context.Context) (Conn, error) {
 type sqliteConn struct {
 	db *sqliteDB
 	c  driver.Conn
-	// required are the NOT NULL columns of the table that a query reads.
 }
 
 func (c *sqliteConn) Close() { _ = c.c.Close() }
@@ -160,6 +164,7 @@ func (c *sqliteConn) Open(ctx context.Context, query string) (Rows, error) {
 		return nil, err
 	}
 	r := &driverRows{rows: rows, close: closeRows, values: make([]driver.Value, len(rows.Columns()))}
+	r.abandon = func() { _ = rows.Close() } // it reads nothing, and a statement left open would hold memory
 	// The first row is looked at, because an expression has the type of its value.
 	if err := rows.Next(r.values); errors.Is(err, io.EOF) {
 		r.ended = true

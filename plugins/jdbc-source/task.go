@@ -1,0 +1,342 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/tailrace/tailrace/plugins/jdbc-source/internal/dialect"
+	"github.com/tailrace/tailrace/plugins/jdbc-source/internal/plan"
+	"github.com/tailrace/tailrace/plugins/jdbc-source/internal/read"
+	connect "github.com/tailrace/tailrace/sdk/go"
+	"github.com/tailrace/tailrace/sdk/go/data"
+)
+
+// The source partitions of Kafka Connect's JDBC source.
+const (
+	tableKey    = "table"
+	protocolKey = "protocol"
+	queryKey    = "query"
+	splitKey    = "split" // ours: one share of a table
+)
+
+var (
+	incOffset  = data.NewStruct().Field(plan.IncrementingKey, data.Int64Schema).MustBuild()
+	timeOffset = data.NewStruct().Field(plan.TimestampKey, data.Int64Schema).Field(plan.NanosKey, data.Int64Schema).MustBuild()
+	bothOffset = data.NewStruct().Field(plan.TimestampKey, data.Int64Schema).Field(plan.NanosKey, data.Int64Schema).
+			Field(plan.IncrementingKey, data.Int64Schema).MustBuild()
+)
+
+// task reads its tables in turn over one connection, one query at a time.
+type task struct {
+	cfg  config
+	mode plan.Mode
+	db   dialect.Database
+	ctx  *connect.SourceContext
+
+	conn     dialect.Conn
+	query    context.Context // of the connection: it ends with it
+	cancel   context.CancelFunc
+	sources  []*source
+	next     int
+	failures int // in a row
+}
+
+// source is a table or query with what its records carry.
+type source struct {
+	*read.Reader
+	topic     string
+	partition *connect.Partition
+	due       time.Time
+}
+
+func (t *task) Start(ctx context.Context, raw connect.Config, sc *connect.SourceContext) error {
+	var s share
+	if err := connect.BindWith(definition(), raw, &t.cfg); err != nil {
+		return err
+	}
+	if err := connect.BindWith(definition(), raw, &s); err != nil {
+		return err
+	}
+	if issues := t.cfg.conflicts(); len(issues) > 0 {
+		return &connect.ConfigError{Issues: issues}
+	}
+	t.ctx = sc
+	var err error
+	if t.mode, err = plan.ParseMode(t.cfg.Mode); err != nil {
+		return err
+	}
+	if t.db, err = t.cfg.database(); err != nil {
+		return fmt.Errorf("key \"connection.url\": %w", err)
+	}
+	if t.cfg.Query != "" {
+		return t.add(ctx, t.querySource(), t.cfg.Prefix, []map[string]any{{queryKey: queryKey}})
+	}
+	tables, err := decodeTables(s.Tables)
+	if err != nil {
+		return err
+	}
+	if len(tables) == 0 {
+		return errors.New("the task was given no tables; that is a mistake of the connector")
+	}
+	for _, table := range tables {
+		if err := t.addTable(ctx, table, int(s.Index)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spec is what all sources have in common.
+func (t *task) spec() plan.Spec {
+	s := plan.Spec{Mode: t.mode, Suffix: t.cfg.Suffix, PageRows: int(t.cfg.Page)}
+	if t.mode.HasInc() && t.cfg.Inc != "" {
+		s.Inc = t.db.Quote(t.cfg.Inc)
+	}
+	if t.mode.HasTime() {
+		for _, name := range t.cfg.Times {
+			s.Times = append(s.Times, t.db.Quote(name))
+		}
+	}
+	return s
+}
+
+func (t *task) readSource() read.Source {
+	s := read.Source{Spec: t.spec(), RequireNonNull: t.cfg.NonNull, Delay: t.cfg.Delay}
+	if t.mode.HasInc() {
+		s.Inc = t.cfg.Inc
+	}
+	if t.mode.HasTime() {
+		s.Times = t.cfg.Times
+	}
+	return s
+}
+
+func (t *task) querySource() read.Source {
+	s := t.readSource()
+	query := strings.TrimSuffix(strings.TrimSpace(t.cfg.Query), ";")
+	if t.mode == plan.Bulk {
+		s.Spec.Verbatim = query
+	} else {
+		s.Spec.From = "(" + query + ") " + t.db.Quote("jdbc_source_query")
+	}
+	return s
+}
+
+func (t *task) addTable(ctx context.Context, table dialect.Table, split int) error {
+	s := t.readSource()
+	s.Table, s.Name = table, table.Name
+	s.Detect = t.mode == plan.Bulk || t.mode.HasInc()
+	for _, part := range []string{table.Catalog, table.Schema, table.Name} {
+		if part != "" {
+			if s.Spec.From != "" {
+				s.Spec.From += "."
+			}
+			s.Spec.From += t.db.Quote(part)
+		}
+	}
+	var partitions []map[string]any
+	for _, name := range t.db.OffsetNames(table) {
+		partitions = append(partitions, map[string]any{tableKey: name, protocolKey: "1"})
+	}
+	if t.cfg.Split > 1 {
+		s.Spec.Split = plan.Split{Index: split, Count: int(t.cfg.Split), Keys: t.cfg.SplitKeys}
+		own := maps.Clone(partitions[0])
+		own[splitKey] = fmt.Sprintf("%d/%d/%d", split, t.cfg.Split, t.cfg.SplitKeys)
+		partitions = append([]map[string]any{own}, partitions...)
+	}
+	// The offset of connectors before the year 2018, which had the bare name only.
+	partitions = append(partitions, map[string]any{tableKey: table.Name})
+	return t.add(ctx, s, topicOf(&t.cfg, table), partitions)
+}
+
+// add looks for a stored offset under each of the partitions. Records carry the first one, or the one that the table was
+// read under so far, so that the connector can be given back as it was taken over.
+func (t *task) add(ctx context.Context, s read.Source, topic string, partitions []map[string]any) error {
+	own, at := partitions[0], plan.Position{}
+	if t.mode != plan.Bulk {
+		stored, err := t.ctx.Offsets().Offsets(ctx, partitions)
+		if err != nil {
+			return connect.Retriable(err, 0)
+		}
+		found := false
+		for i, o := range stored {
+			if len(o) == 0 {
+				continue
+			}
+			if at, err = plan.FromOffset(o); err != nil {
+				return fmt.Errorf("the stored offset of %v: %w; set or reset the offset of the connector", partitions[i], err)
+			}
+			if _, v1 := partitions[i][protocolKey]; v1 && t.cfg.Split <= 1 {
+				own = partitions[i]
+			}
+			found = true
+			break
+		}
+		if !found {
+			at = t.initial()
+		}
+	}
+	p, err := t.ctx.Partition(own)
+	if err != nil {
+		return err
+	}
+	t.sources = append(t.sources, &source{Reader: read.NewReader(t.db, s, at), topic: topic, partition: p})
+	return nil
+}
+
+// initial is where to begin without a stored offset.
+func (t *task) initial() (at plan.Position) {
+	if t.mode.HasInc() && t.cfg.IncInitial != nil {
+		at.HasInc, at.Inc = true, *t.cfg.IncInitial
+	}
+	first := t.cfg.TimeInitial
+	if first == nil {
+		first = t.cfg.TimeAiven
+	}
+	if t.mode.HasTime() && first != nil {
+		at.HasTime, at.Time = true, time.UnixMilli(*first).UTC()
+		if *first == -1 {
+			at.Time = time.Now().UTC()
+		}
+	}
+	return at
+}
+
+// Poll reads on in the running query, or begins the one that has waited longest.
+func (t *task) Poll(ctx context.Context, out *connect.Batch) error {
+	now := time.Now()
+	s := t.choose(now)
+	if s == nil {
+		out.PollAgainAfter(t.wait(now))
+		return nil
+	}
+	if err := t.connect(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // nobody wants the records any more
+		}
+		return t.retry(err, int(t.cfg.Attempts), t.cfg.Backoff)
+	}
+	// A pause or drain ends the query: a server should not keep it open for hours.
+	stop := context.AfterFunc(ctx, t.cancel)
+	done, err := s.Fill(t.query, t.conn, t.emit(s, out))
+	if stop(); err != nil || ctx.Err() != nil {
+		t.disconnect()
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // what was handed on counts, the rest is read again
+		}
+		if t.cfg.Query == "" && t.db.Missing(err) {
+			// The connector takes the table from the tasks at its next look.
+			t.ctx.Log().Warn("the table is gone; it is read on when it comes back", "topic", s.topic, "error", err)
+			s.due = now.Add(max(t.cfg.Poll, time.Second))
+			return nil
+		}
+		return t.retry(err, int(t.cfg.Retries), 0)
+	}
+	t.failures = 0
+	if done {
+		s.due = now.Add(t.cfg.Poll)
+	}
+	if out.Len() == 0 {
+		out.PollAgainAfter(t.wait(time.Now()))
+	}
+	return nil
+}
+
+// choose gives the source to read: the one with a running query, else the next that is due.
+func (t *task) choose(now time.Time) *source {
+	for _, s := range t.sources {
+		if s.Running() {
+			return s
+		}
+	}
+	for i := range t.sources {
+		s := t.sources[(t.next+i)%len(t.sources)]
+		if !s.due.After(now) {
+			t.next += i + 1
+			return s
+		}
+	}
+	return nil
+}
+
+func (t *task) wait(now time.Time) time.Duration {
+	first := t.sources[0].due
+	for _, s := range t.sources {
+		if s.due.Before(first) {
+			first = s.due
+		}
+	}
+	return max(first.Sub(now), 0)
+}
+
+// emit writes rows into the batch, each with its offset.
+func (t *task) emit(s *source, out *connect.Batch) read.Emit {
+	left := int(t.cfg.Batch)
+	return func(schema *data.Schema, row []byte, at plan.Position) bool {
+		p := s.partition
+		if t.mode == plan.Bulk || !at.HasInc && !at.HasTime {
+			p = nil // it moves no offset
+		}
+		rec := out.Record(s.topic, p)
+		rec.ValueWire(schema, row)
+		switch {
+		case p == nil:
+		case !at.HasTime:
+			rec.OffsetLong(incOffset, at.Inc)
+		default:
+			millis, nanos := plan.TimeParts(at.Time)
+			if at.HasInc {
+				rec.Offset(bothOffset).Int64(millis).Int64(nanos).Int64(at.Inc)
+			} else {
+				rec.Offset(timeOffset).Int64(millis).Int64(nanos)
+			}
+		}
+		left--
+		return left > 0 && !out.Full()
+	}
+}
+
+func (t *task) connect(ctx context.Context) error {
+	if t.conn != nil {
+		return nil
+	}
+	conn, err := t.db.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	t.conn = conn
+	t.query, t.cancel = context.WithCancel(context.Background())
+	return nil
+}
+
+func (t *task) disconnect() {
+	for _, s := range t.sources {
+		s.Drop()
+	}
+	if t.conn != nil {
+		t.cancel()
+		t.conn.Close()
+		t.conn = nil
+	}
+}
+
+// retry tells whether an error may pass by itself, and counts those in a row.
+func (t *task) retry(err error, limit int, after time.Duration) error {
+	var null *dialect.NullError
+	if !t.db.Retriable(err) && !errors.As(err, &null) {
+		return err
+	}
+	if t.failures++; limit >= 0 && t.failures > limit {
+		return fmt.Errorf("after %d attempts: %w", t.failures, err)
+	}
+	return connect.Retriable(err, after)
+}
+
+func (t *task) Stop(context.Context) error {
+	t.disconnect()
+	return nil
+}
