@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # The version that the binary tells: a tag, or the commit. A plugin has a version of its own.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-GO_BUILD = go build -trimpath -ldflags '-s -w $(1)'
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '-s -w $(1)'
 PLUGINS = $(patsubst %/main.go,./%,$(wildcard plugins/*/main.go))
 
 help: ## List the targets
