@@ -148,6 +148,11 @@ func (c *SinkContext) CanReport() bool { return c.host.canReport() }
 // last flush.
 func (c *SinkContext) Report(rec *SinkRecord, err error) { c.host.report(rec.Seq(), err) }
 
+// ReportSeq is [SinkContext.Report] for a task that learns of errant records after Put returned: it keeps
+// their [SinkRecord.Seq]. Call it in Put; before a flush returns use ReportAll, because the worker
+// forgets records with the flush.
+func (c *SinkContext) ReportSeq(r RecordError) { c.host.report(r.Seq, r.Err) }
+
 // ReportAll hands over errant records and waits until they are safe.
 func (c *SinkContext) ReportAll(ctx context.Context, errs []RecordError) error {
 	return c.host.reportAll(ctx, errs)

@@ -55,7 +55,7 @@ func prepare(ctx context.Context) (artifacts, error) {
 	}
 	defer unlock()
 	a := artifacts{dir: dir, java: java}
-	if err := a.fetchJars(ctx); err != nil {
+	if err := fetchJars(ctx, a.dir, "Apache Kafka "+KafkaVersion, pom); err != nil {
 		return artifacts{}, err
 	}
 	if err := a.formatTemplate(ctx); err != nil {
@@ -64,22 +64,22 @@ func prepare(ctx context.Context) (artifacts, error) {
 	return a, nil
 }
 
-// fetchJars downloads lib/ unless it was made from this very pom.
-func (a artifacts) fetchJars(ctx context.Context) error {
-	pomFile := filepath.Join(a.dir, "pom.xml")
-	lib := filepath.Join(a.dir, "lib")
+// fetchJars downloads the jars of a pom into lib/ of a cache folder, unless that was made from this very pom.
+func fetchJars(ctx context.Context, dir, what string, pom []byte) error {
+	pomFile := filepath.Join(dir, "pom.xml")
+	lib := filepath.Join(dir, "lib")
 	if have, err := os.ReadFile(pomFile); err == nil && bytes.Equal(have, pom) {
 		return nil
 	}
 	maven, err := exec.LookPath("mvn")
 	if err != nil {
-		return errors.New("mvn is needed once to fetch Kafka's jars and is not on PATH (Debian: apt-get install maven)")
+		return fmt.Errorf("mvn is needed once to fetch the jars of %s and is not on PATH (Debian: apt-get install maven)", what)
 	}
 
-	fmt.Fprintf(os.Stderr, "test/env: fetching Apache Kafka %s into %s (once)\n", KafkaVersion, a.dir)
+	fmt.Fprintf(os.Stderr, "test/env: fetching %s into %s (once)\n", what, dir)
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	work, err := os.MkdirTemp(a.dir, "fetch-")
+	work, err := os.MkdirTemp(dir, "fetch-")
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a artifacts) fetchJars(ctx context.Context) error {
 	out, err := exec.CommandContext(ctx, maven, "-q", "-B", "-f", filepath.Join(work, "pom.xml"), mavenGoal,
 		"-DincludeScope=runtime", "-DoutputDirectory="+jars).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("fetch Kafka's jars with %s: %w\n%s", maven, err, out)
+		return fmt.Errorf("fetch the jars of %s with %s: %w\n%s", what, maven, err, out)
 	}
 
 	// pom.xml is written last: it says that lib/ is whole.
