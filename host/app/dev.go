@@ -17,7 +17,7 @@ import (
 
 // dev is `tailrace dev`: a standalone worker with an embedded broker.
 func (a *app) dev(ctx context.Context, o cli.Dev) error {
-	logger := newLogger(o.Logging, os.Stderr)
+	logger, levels := newLogger(o.Logging, os.Stderr)
 	data, err := dataDir(o.Data)
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (a *app) dev(ctx context.Context, o cli.Dev) error {
 	for _, w := range warnings {
 		logger.Warn(w.String())
 	}
-	return a.run(ctx, plan{settings: settings, logger: logger, ready: func(r cli.Ready) {
+	return a.run(ctx, plan{settings: settings, logger: logger, levels: levels, ready: func(r cli.Ready) {
 		r.Kafka, r.EmbeddedKafka, r.Data, r.Plugins = bootstrap, o.Kafka == "", data, plugins
 		if o.Ready != nil {
 			o.Ready(r)

@@ -30,7 +30,8 @@ func (a *app) plugins(ctx context.Context, o cli.PluginSource) (cli.PluginListin
 		}
 		folders = []string{dir}
 	}
-	host, catalogue, err := openPlugins(folders, a.version, newLogger(o.Logging, os.Stderr)) //nolint:contextcheck // closed below
+	logger, _ := newLogger(o.Logging, os.Stderr)
+	host, catalogue, err := openPlugins(folders, a.version, logger) //nolint:contextcheck // closed below
 	if err != nil {
 		return cli.PluginListing{}, err
 	}

@@ -5,19 +5,23 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 
 	"github.com/tailrace/tailrace/host/cli"
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/loggers"
 )
 
 // newLogger writes what an operator reads; JSON for programs.
-func newLogger(o cli.Logging, out io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: o.Level}
+func newLogger(o cli.Logging, out io.Writer) (*slog.Logger, *loggers.Registry) {
+	options := &slog.HandlerOptions{Level: slog.Level(math.MinInt32)} // the registry decides
+	levels := loggers.New(o.Level)
+	var h slog.Handler = slog.NewTextHandler(out, options)
 	if o.JSON {
-		return slog.New(slog.NewJSONHandler(out, options))
+		h = slog.NewJSONHandler(out, options)
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return slog.New(levels.Handler(h)), levels
 }
 
 // connectorFile is a connector file of the command line.
@@ -44,9 +48,9 @@ func (a *app) standalone(ctx context.Context, o cli.Standalone) error {
 		}
 		connectors = append(connectors, connectorFile{file, c})
 	}
-	logger := newLogger(o.Logging, os.Stderr)
+	logger, levels := newLogger(o.Logging, os.Stderr)
 	for _, w := range warnings {
 		logger.Warn(w.String(), "file", o.WorkerFile)
 	}
-	return a.run(ctx, plan{settings: settings, file: o.WorkerFile, connectors: connectors, logger: logger})
+	return a.run(ctx, plan{settings: settings, file: o.WorkerFile, connectors: connectors, logger: logger, levels: levels})
 }

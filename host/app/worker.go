@@ -18,8 +18,8 @@ import (
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/herder"
 	"github.com/tailrace/tailrace/host/kafka"
+	"github.com/tailrace/tailrace/host/loggers"
 	"github.com/tailrace/tailrace/host/plugin"
-	"github.com/tailrace/tailrace/host/rest"
 	"github.com/tailrace/tailrace/host/store"
 	"github.com/tailrace/tailrace/host/worker"
 )
@@ -39,8 +39,10 @@ type parts struct {
 	settings *config.Worker
 	version  string
 	logger   *slog.Logger
+	levels   *loggers.Registry
 
-	listeners []net.Listener
+	listeners []net.Listener // of the REST API
+	admin     []net.Listener // of its admin part; nil when that is on listeners
 	herder    *herder.Standalone
 	undo      []func(context.Context) error
 }
@@ -63,13 +65,14 @@ type plan struct {
 	file       string
 	connectors []connectorFile
 	logger     *slog.Logger
+	levels     *loggers.Registry
 	ready      func(cli.Ready) // may be nil
 }
 
 // run starts a worker, says that it is ready, waits until ctx ends, and stops it.
 func (a *app) run(ctx context.Context, r plan) error {
 	settings, logger := r.settings, r.logger
-	p := &parts{settings: settings, version: a.version, logger: logger}
+	p := &parts{settings: settings, version: a.version, logger: logger, levels: r.levels}
 	defer func() {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.TaskShutdownTimeout+stopGrace)
 		defer cancel()
@@ -129,24 +132,19 @@ func (p *parts) start(ctx context.Context) error {
 	p.herder = herder.NewStandalone(herder.StandaloneConfig{
 		Settings: p.settings, Plugins: catalogue, Processes: host,
 		Worker: func(l worker.Listener) herder.Worker { //nolint:contextcheck // lives until close
-			return worker.New(worker.Config{
+			w := worker.New(worker.Config{
 				Settings: p.settings, Plugins: catalogue, Processes: host, Offsets: offsets, Listener: l, Logger: p.logger,
+				LogLevel: p.levels.ConnectorLevel,
 			})
+			p.levels.OnChange(w.ApplyLogLevels)
+			return w
 		},
 		Configs: store.NewMemoryConfigStore(), Statuses: store.NewMemoryStatusStore(), Offsets: offsets,
 		WorkerID: p.workerID(), Logger: p.logger,
 		About: herder.About{Version: herder.CompatibleVersion, Commit: p.version, KafkaClusterID: clusterID},
 	})
 	p.onClose(p.herder.Close)
-	server := rest.Serve(rest.Handler(p.herder), p.version, p.logger, p.listeners...)
-	p.onClose(func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, restStopTimeout)
-		defer cancel()
-		if err := server.Close(ctx); err != nil {
-			p.logger.Warn("requests were cut off", "error", err)
-		}
-		return nil
-	})
+	p.serve()
 	return nil
 }
 
@@ -165,23 +163,33 @@ func checkConverters(w *config.Worker) error {
 
 // listen takes the addresses of the REST API.
 func (p *parts) listen(ctx context.Context) error {
-	for _, l := range p.settings.REST.Listeners {
+	var err error
+	if p.listeners, err = p.open(ctx, "listeners", p.settings.REST.Listeners); err != nil {
+		return err
+	}
+	p.admin, err = p.open(ctx, "admin.listeners", p.settings.REST.AdminListeners)
+	return err
+}
+
+func (p *parts) open(ctx context.Context, key string, addresses []config.Listener) ([]net.Listener, error) {
+	var opened []net.Listener
+	for _, l := range addresses {
 		if l.Scheme != "http" {
-			return fmt.Errorf("listeners: %s: only http is served so far; use an http address behind a proxy that ends TLS", l)
+			return nil, fmt.Errorf("%s: %s: only http is served so far; use an http address behind a proxy that ends TLS", key, l)
 		}
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address())
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
-			return fmt.Errorf("listeners: %s: the port is in use; stop the other program or choose another port", l)
+			return nil, fmt.Errorf("%s: %s: the port is in use; stop the other program or choose another port", key, l)
 		case errors.Is(err, syscall.EACCES):
-			return fmt.Errorf("listeners: %s: the port may not be opened; choose one above 1023", l)
+			return nil, fmt.Errorf("%s: %s: the port may not be opened; choose one above 1023", key, l)
 		case err != nil:
-			return fmt.Errorf("listeners: %s cannot be opened: %w", l, err)
+			return nil, fmt.Errorf("%s: %s cannot be opened: %w", key, l, err)
 		}
 		p.onClose(func(context.Context) error { _ = listener.Close(); return nil })
-		p.listeners = append(p.listeners, listener)
+		opened = append(opened, listener)
 	}
-	return nil
+	return opened, nil
 }
 
 // workerID is the advertised host:port.

@@ -21,6 +21,7 @@ type Worker interface {
 	StartTask(id task.ID, connectorProps, taskProps map[string]string, target store.TargetState) error
 	StopTasks(ctx context.Context, ids ...task.ID) error
 	Snapshot(id task.ID) (task.Snapshot, bool)
+	ForgetTopics(connector string)
 	Close(ctx context.Context) error
 }
 
@@ -188,7 +189,11 @@ func (s *Standalone) ResetTopics(ctx context.Context, name string) error {
 	case !s.settings.TopicTrackingAllowReset:
 		return failed(Forbidden, "Topic tracking reset is disabled.")
 	}
-	return s.statuses.ResetTopics(ctx, name)
+	if err := s.statuses.ResetTopics(ctx, name); err != nil {
+		return err
+	}
+	s.worker.ForgetTopics(name) // after the reset: what is told from now on stays
+	return nil
 }
 
 // Progress implements Herder.

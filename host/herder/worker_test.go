@@ -135,6 +135,8 @@ func (w *scriptedWorker) StopTasks(ctx context.Context, ids ...task.ID) error {
 	return err
 }
 
+func (w *scriptedWorker) ForgetTopics(string) {}
+
 func (w *scriptedWorker) Snapshot(task.ID) (task.Snapshot, bool) {
 	return task.Snapshot{Records: 7}, true
 }

@@ -138,7 +138,7 @@ func TestRecordedExchangesOfTheHTTPLayer(t *testing.T) {
 	require.NoError(t, err)
 	var exchanges []exchange
 	require.NoError(t, json.Unmarshal(raw, &exchanges))
-	handler := Handler(&knownHerder{})
+	handler := Handler(&knownHerder{}, Options{})
 	for _, e := range exchanges {
 		t.Run(e.Name, func(t *testing.T) {
 			var body io.Reader
@@ -201,21 +201,21 @@ func TestNamesAreDecodedWherePathsAreNotSplit(t *testing.T) {
 		"/connectors/%7Bconnector%7D": "{connector}",
 	} {
 		h := &knownHerder{}
-		call(Handler(h), http.MethodGet, path, "")
+		call(Handler(h, Options{}), http.MethodGet, path, "")
 		require.Equal(t, []string{name}, h.asked, path)
-		w := call(Handler(h), http.MethodPut, "/connectors/"+strings.SplitN(strings.Trim(strings.TrimPrefix(path, "/connectors/"), "/"), ";", 2)[0]+"/config", `{"a":"b"}`)
+		w := call(Handler(h, Options{}), http.MethodPut, "/connectors/"+strings.SplitN(strings.Trim(strings.TrimPrefix(path, "/connectors/"), "/"), ";", 2)[0]+"/config", `{"a":"b"}`)
 		require.Equal(t, http.StatusCreated, w.Code)
 		require.Contains(t, h.put, name)
 		location := w.Header().Get("Location")
 		again := &knownHerder{}
-		call(Handler(again), http.MethodGet, strings.TrimPrefix(location, "http://example.com"), "")
+		call(Handler(again, Options{}), http.MethodGet, strings.TrimPrefix(location, "http://example.com"), "")
 		require.Equal(t, []string{name}, again.asked, "Location leads back: %s", location)
 	}
 }
 
 func TestSettingsKeepTheTextOfScalars(t *testing.T) {
 	h := &knownHerder{}
-	w := call(Handler(h), http.MethodPost, "/connectors",
+	w := call(Handler(h, Options{}), http.MethodPost, "/connectors",
 		`{"name":"n","initial_state":"paused","config":{"a":1.50,"b":true,"c":null,"d":"1","e":123456789012345678901234567890,"f":"x","f":"y"}}`)
 	require.Equal(t, http.StatusCreated, w.Code, w.Body)
 	got := map[string]string{}
@@ -247,7 +247,7 @@ func TestAMalformedBodyIsRefusedWithItsPlace(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/connectors", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		Handler(h).ServeHTTP(w, r)
+		Handler(h, Options{}).ServeHTTP(w, r)
 		require.Equal(t, http.StatusBadRequest, w.Code, body)
 		require.Contains(t, w.Body.String(), want, body)
 		require.Empty(t, h.created)
@@ -268,7 +268,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		"anything":    {errors.New("m"), 500, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := call(Handler(&knownHerder{fail: c.err}), http.MethodPut, "/connectors/x/pause", "")
+			w := call(Handler(&knownHerder{fail: c.err}, Options{}), http.MethodPut, "/connectors/x/pause", "")
 			require.Equal(t, c.status, w.Code)
 			require.Equal(t, c.retry, w.Header().Get("Retry-After"))
 		})
@@ -276,7 +276,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 }
 
 func TestRestartAnswersWithAStatusOnlyWhenTasksAreAskedFor(t *testing.T) {
-	h := Handler(&knownHerder{})
+	h := Handler(&knownHerder{}, Options{})
 	require.Equal(t, http.StatusNoContent, call(h, http.MethodPost, "/connectors/gadget/restart?includeTasks=bogus", "").Code)
 	require.Equal(t, http.StatusAccepted, call(h, http.MethodPost, "/connectors/gadget/restart?includeTasks=TRUE", "").Code)
 	require.Equal(t, http.StatusAccepted, call(h, http.MethodPost, "/connectors/gadget/restart?onlyFailed=true", "").Code)
@@ -287,7 +287,7 @@ func TestTheServerIsBounded(t *testing.T) {
 	h := &knownHerder{slow: make(chan struct{})}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := Serve(Handler(h), "1.0", slog.New(slog.DiscardHandler), l)
+	server := Serve(Handler(h, Options{}), "1.0", slog.New(slog.DiscardHandler), l)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	url := "http://" + l.Addr().String()
 

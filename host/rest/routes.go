@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,19 +13,57 @@ import (
 
 // api holds what the handlers share.
 type api struct {
-	herder herder.Herder
+	herder  herder.Herder
+	options Options
 }
 
-// Handler is the whole API, without the limits that [Server] sets.
-func Handler(h herder.Herder) http.Handler {
-	a := &api{herder: h}
+// Options are what the API offers beside the herder, and how.
+type Options struct {
+	// Loggers are served at /admin/loggers; nil serves none.
+	Loggers Loggers
+	// SetClusterLevel carries out scope=cluster; nil when the worker is alone.
+	SetClusterLevel ClusterLevel
+	// Metrics is served at /metrics; nil serves none.
+	Metrics http.Handler
+	CORS    CORS
+	Headers []HeaderRule
+}
+
+// Handler is the whole API, without the limits that [Server] sets. For the admin
+// part on listeners of its own see [Admin]; then o.Loggers is nil here.
+func Handler(h herder.Herder, o Options) http.Handler {
+	a := &api{herder: h, options: o}
+	table := a.table()
+	if o.Loggers != nil {
+		maps.Copy(table, a.admin())
+	}
+	if o.Metrics != nil {
+		table["/metrics"] = methods{http.MethodGet: o.Metrics.ServeHTTP}
+	}
+	return serve(table, o)
+}
+
+// Admin is the admin part alone, for admin.listeners.
+func Admin(o Options) http.Handler {
+	return serve((&api{options: o}).admin(), o)
+}
+
+func serve(table map[string]methods, o Options) http.Handler {
 	r := chi.NewRouter()
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusNotFound) })
 	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusMethodNotAllowed) })
-	for path, methods := range a.table() {
+	for path, methods := range table {
 		mount(r, path, methods)
 	}
-	return normalise(r)
+	return withHeaders(o.Headers, withCORS(o.CORS, normalise(r)))
+}
+
+// admin lists the paths of the admin part.
+func (a *api) admin() map[string]methods {
+	return map[string]methods{
+		"/admin/loggers":          {http.MethodGet: a.listLoggers},
+		"/admin/loggers/{logger}": {http.MethodGet: a.getLogger, http.MethodPut: a.setLogger},
+	}
 }
 
 // table lists every path with its methods.
@@ -62,6 +101,9 @@ func mount(r chi.Router, path string, m methods) {
 	r.MethodFunc(http.MethodOptions, path, options(allow(m)))
 	for method, handle := range m {
 		h := negotiated(method, handle)
+		if path == "/metrics" {
+			h = handle // it has content types of its own
+		}
 		r.MethodFunc(method, path, h)
 		if method == http.MethodGet {
 			r.MethodFunc(http.MethodHead, path, h)

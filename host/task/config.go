@@ -28,7 +28,7 @@ type Listener interface {
 	// Restarting it is why the plugin is started anew. Secrets may be in it: the
 	// receiver masks them (I-9).
 	StateChanged(id ID, state State, err error)
-	// TopicUsed comes once per task and topic.
+	// TopicUsed comes once per task and topic, and again after ForgetTopics. It may come from any of the task's goroutines.
 	TopicUsed(id ID, topic string)
 	// Retrying says that the task or Kafka failed with an error that may pass.
 	Retrying(id ID, err error, after time.Duration)

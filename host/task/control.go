@@ -2,11 +2,16 @@ package task
 
 import (
 	"context"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 )
 
 // control carries the wishes of the worker to the owner goroutine.
 type control struct {
+	level   atomic.Int64  // of the plugin's log
+	forgets atomic.Uint64 // how often the topics were to be told anew
+
 	mu     sync.Mutex
 	stop   bool
 	paused bool
@@ -15,8 +20,10 @@ type control struct {
 	poke   func()             // wakes an owner that waits elsewhere; nil for none
 }
 
-func newControl(paused bool) *control {
-	return &control{paused: paused, wake: make(chan struct{}, 1)}
+func newControl(paused bool, level slog.Level) *control {
+	c := &control{paused: paused, wake: make(chan struct{}, 1)}
+	c.level.Store(int64(level))
+	return c
 }
 
 func (c *control) signal() {

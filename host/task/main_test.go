@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,6 +160,7 @@ func (r *recorder) last() State {
 // scriptedSource is a task in a plugin, played by the test: what the host sends is
 // recorded, what the task sends comes from the test through emit and end.
 type scriptedSource struct {
+	level  atomic.Int64 // of the log
 	events chan scripted
 	closed chan struct{}
 	once   sync.Once
@@ -304,7 +306,10 @@ func (s *scriptedSource) SendPause() error {
 func (s *scriptedSource) SendResume() error {
 	return s.record(func() { s.pauses = append(s.pauses, false) })
 }
-func (s *scriptedSource) SendLogLevel(slog.Level) error { return nil }
+func (s *scriptedSource) SendLogLevel(level slog.Level) error {
+	s.level.Store(int64(level))
+	return nil
+}
 func (s *scriptedSource) SendDrain(time.Duration) error {
 	_ = s.record(func() { s.drains++ })
 	s.onDrain(s)

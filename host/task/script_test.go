@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tailrace/tailrace/host/plugin"
@@ -17,6 +18,7 @@ import (
 // scriptedSink is a sink task in a plugin, played by the test. It accepts and
 // flushes by itself unless told otherwise.
 type scriptedSink struct {
+	level  atomic.Int64 // of the log
 	events chan scripted
 	closed chan struct{}
 	once   sync.Once
@@ -225,7 +227,10 @@ func (s *scriptedSink) SendResume() error {
 	s.with(func() { s.pauses = append(s.pauses, false) })
 	return nil
 }
-func (s *scriptedSink) SendLogLevel(slog.Level) error { return nil }
+func (s *scriptedSink) SendLogLevel(level slog.Level) error {
+	s.level.Store(int64(level))
+	return nil
+}
 func (s *scriptedSink) SendDrain(time.Duration) error {
 	s.with(func() {
 		s.drains++

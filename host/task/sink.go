@@ -34,7 +34,7 @@ func NewSink(cfg SinkConfig) *Sink {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	cfg.Logger = cfg.Logger.With("connector", cfg.ID.Connector, "task", cfg.ID.Task)
-	return &Sink{cfg: cfg, control: newControl(cfg.Paused)}
+	return &Sink{cfg: cfg, control: newControl(cfg.Paused, cfg.LogLevel)}
 }
 
 // Stop asks the task to flush, commit and end; Run returns within the graceful
@@ -87,8 +87,9 @@ type sinkRun struct {
 	positions positions
 	paused    bool
 	stopping  bool
-	topics    map[string]struct{} // told to the listener
-	token     uint64              // of the last Assign, Revoke or Flush
+	topics    usedTopics
+	level     slog.Level // told to the plugin
+	token     uint64     // of the last Assign, Revoke or Flush
 
 	assignToken uint64
 	drained     bool
@@ -135,7 +136,7 @@ func newSinkRun(ctx context.Context, s *Sink) *sinkRun {
 	r := &sinkRun{
 		Sink: s, ctx: ctx, logger: s.cfg.Logger, waker: newWaker(), epoch: s.cfg.Epoch, told: -1,
 		opened: make(chan openedSink, 1), events: make(chan sinkEvent, queuedSinkEvents), quit: make(chan struct{}),
-		positions: newPositions(), answered: map[uint64]any{}, topics: map[string]struct{}{},
+		positions: newPositions(), answered: map[uint64]any{},
 		nextFlush: time.Now().Add(s.cfg.Timing.OffsetFlushInterval),
 	}
 	r.converter = sinkConverter{Converters: s.cfg.Converters, errant: r.unconvertible}
@@ -208,6 +209,9 @@ func (r *sinkRun) poll(maxRecords int) {
 		r.fetch, r.fetchRun, r.fetchNext = fetch, 0, 0
 		for i := range fetch.Runs() {
 			run := &fetch.Runs()[i]
+			if r.topics.note(run.Topic, r.control) {
+				r.cfg.Listener.TopicUsed(r.cfg.ID, run.Topic)
+			}
 			if pos, ok := r.positions.byTP[kafka.TopicPartition{Topic: run.Topic, Partition: run.Partition}]; ok {
 				pos.end = run.HighWatermark()
 			}

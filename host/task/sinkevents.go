@@ -12,9 +12,10 @@ import (
 
 // open starts the task in its plugin, beside the owner, which stays in its group meanwhile.
 func (r *sinkRun) open() {
+	r.level = r.control.logLevel()
 	start := plugin.SinkStart{
 		Epoch: r.epoch, Connector: r.cfg.ConnectorType, Name: r.cfg.ID.Connector, Task: r.cfg.ID.Task,
-		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.cfg.LogLevel, Paused: r.paused,
+		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.level, Paused: r.paused,
 	}
 	r.epoch++
 	r.opening, r.started, r.assigned, r.over = true, false, false, false
@@ -401,6 +402,10 @@ func (r *sinkRun) obey() {
 			r.deadline = time.Now().Add(r.cfg.Timing.GracefulTimeout)
 		}
 		return
+	}
+	if level := r.control.logLevel(); level != r.level && r.stream != nil && r.started {
+		r.level = level
+		r.sentFrame(r.stream.SendLogLevel(level))
 	}
 	if paused == r.paused {
 		return

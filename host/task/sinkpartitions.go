@@ -30,10 +30,6 @@ func (r *sinkRun) onAssigned(ctx context.Context, tps []kafka.TopicPartition) {
 	list := make([]*position, 0, len(tps))
 	for _, tp := range tps {
 		list = append(list, r.positions.add(tp, offsets[tp]))
-		if _, used := r.topics[tp.Topic]; !used {
-			r.topics[tp.Topic] = struct{}{}
-			r.cfg.Listener.TopicUsed(r.cfg.ID, tp.Topic)
-		}
 	}
 	// What the task is told and what is read are the same position.
 	r.consumer.Seek(offsets)

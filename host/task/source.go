@@ -28,7 +28,7 @@ func NewSource(cfg SourceConfig) *Source {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	cfg.Logger = cfg.Logger.With("connector", cfg.ID.Connector, "task", cfg.ID.Task)
-	return &Source{cfg: cfg, control: newControl(cfg.Paused)}
+	return &Source{cfg: cfg, control: newControl(cfg.Paused, cfg.LogLevel)}
 }
 
 // Stop asks the task to drain and to end; Run returns within the graceful
@@ -108,6 +108,8 @@ type sourceRun struct {
 	phaseEnds  time.Time           // of draining, settling or closing; zero for none
 	partitions [][]byte            // source partitions in wire form; id 1 first
 	sentTopics map[string]struct{} // sender only
+	used       usedTopics          // sender only
+	level      slog.Level          // told to the plugin
 	tolerated  int                 // failures logged in this interval
 }
 
@@ -133,10 +135,10 @@ func (r *sourceRun) open(ctx context.Context) error {
 	openCtx, cancel := r.control.opening(ctx)
 	defer cancel()
 	_, paused := r.control.get()
-	r.life.paused = paused
+	r.life.paused, r.level = paused, r.control.logLevel()
 	stream, err := r.cfg.Open(openCtx, plugin.SourceStart{
 		Epoch: r.cfg.Epoch, Connector: r.cfg.ConnectorType, Name: r.cfg.ID.Connector, Task: r.cfg.ID.Task,
-		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.cfg.LogLevel, Paused: paused,
+		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.level, Paused: paused,
 	})
 	if err != nil {
 		return err
@@ -365,6 +367,10 @@ func (r *sourceRun) obey() {
 			r.sent(r.stream.SendDrain(drainTimeout))
 		}
 		return
+	}
+	if level := r.control.logLevel(); level != r.level && r.life.phase == phaseRunning {
+		r.level = level
+		r.sent(r.stream.SendLogLevel(level))
 	}
 	if r.life.phase == phaseStarting || !r.life.pause(paused) {
 		return

@@ -127,28 +127,33 @@ const (
 // (reference section 5.7). It tries again while that may help.
 func (r *sourceRun) ensureTopics(topics []string) error {
 	for _, topic := range topics {
-		if _, known := r.sentTopics[topic]; known {
-			continue
-		}
-		for {
-			err := r.ensureTopic(topic)
-			if err == nil {
-				break
-			}
-			if !kafka.IsRetriable(err) || r.runCtx.Err() != nil {
+		if _, known := r.sentTopics[topic]; !known {
+			if err := r.persistTopic(topic); err != nil {
 				return err
 			}
-			r.logger.Warn("cannot look at or create a topic; trying again", "topic", topic, "error", err)
-			select {
-			case <-time.After(topicRetryDelay):
-			case <-r.runCtx.Done():
-				return err
-			}
+			r.sentTopics[topic] = struct{}{}
 		}
-		r.sentTopics[topic] = struct{}{}
-		r.cfg.Listener.TopicUsed(r.cfg.ID, topic)
+		if r.used.note(topic, r.control) {
+			r.cfg.Listener.TopicUsed(r.cfg.ID, topic)
+		}
 	}
 	return nil
+}
+
+// persistTopic tries ensureTopic while that may help.
+func (r *sourceRun) persistTopic(topic string) error {
+	for {
+		err := r.ensureTopic(topic)
+		if err == nil || !kafka.IsRetriable(err) || r.runCtx.Err() != nil {
+			return err
+		}
+		r.logger.Warn("cannot look at or create a topic; trying again", "topic", topic, "error", err)
+		select {
+		case <-time.After(topicRetryDelay):
+		case <-r.runCtx.Done():
+			return err
+		}
+	}
 }
 
 func (r *sourceRun) ensureTopic(topic string) error {

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/tailrace/tailrace/host/plugin"
@@ -41,9 +40,10 @@ func (r *connectorRunner) once(ctx context.Context) error {
 		return err
 	}
 	defer s.Release()
+	level := r.w.cfg.LogLevel(r.name)
 	stream, err := s.OpenConnector(ctx, plugin.ConnectorStart{
 		Epoch: r.w.epochs.Add(1), Connector: s.resolved.Connector.Name, Name: r.name,
-		Config: s.connector.Resolution.Props, LogLevel: slog.LevelInfo, Offsets: task.OffsetReader(r.name, r.w.cfg.Offsets),
+		Config: s.connector.Resolution.Props, LogLevel: level, Offsets: task.OffsetReader(r.name, r.w.cfg.Offsets),
 	})
 	if err != nil {
 		return s.failure("connector "+r.name+" did not start", err)
@@ -68,6 +68,12 @@ func (r *connectorRunner) once(ctx context.Context) error {
 		case <-r.poke:
 			if r.isStopping() || r.isRenewed() || r.targetState() != store.TargetStarted {
 				return r.end(ctx, s, stream)
+			}
+			if now := r.w.cfg.LogLevel(r.name); now != level {
+				level = now
+				if err := stream.SetLogLevel(level); err != nil {
+					return s.failure("connector "+r.name, err)
+				}
 			}
 		case <-r.stopping:
 			return r.end(ctx, s, stream)

@@ -21,6 +21,8 @@ type conversation interface {
 	Run(ctx context.Context) error
 	Stop()
 	SetPaused(paused bool)
+	SetLogLevel(level slog.Level)
+	ForgetTopics()
 	Snapshot() task.Snapshot
 }
 
@@ -210,7 +212,7 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 	}
 	cfg := task.SourceConfig{
 		ID: r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Epoch: r.w.epochs.Add(1), Paused: c.paused,
-		LogLevel: slog.LevelInfo, CreditBytes: s.connector.TaskCreditBytes,
+		LogLevel: r.w.cfg.LogLevel(r.id.Connector), CreditBytes: s.connector.TaskCreditBytes,
 		Open: func(ctx context.Context, start plugin.SourceStart) (task.SourceStream, error) {
 			stream, err := s.OpenSource(ctx, start)
 			if err != nil {
@@ -249,7 +251,7 @@ func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings)
 		ID: r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Paused: c.paused,
 		// A sink counts its epoch up with each new process: leave room below the next start.
 		Epoch:    r.w.epochs.Add(sinkEpochs) - sinkEpochs + 1,
-		LogLevel: slog.LevelInfo, CreditBytes: s.connector.TaskCreditBytes,
+		LogLevel: r.w.cfg.LogLevel(r.id.Connector), CreditBytes: s.connector.TaskCreditBytes,
 		Open:       reopen.open,
 		Converters: converters,
 		Subscribe: func(l kafka.RebalanceListener) (task.Consumer, error) {

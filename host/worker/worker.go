@@ -49,6 +49,8 @@ type Config struct {
 	Offsets   store.OffsetStore
 	Listener  Listener
 	Logger    *slog.Logger
+	// LogLevel is what a connector's plugin is to log; nil means INFO.
+	LogLevel func(connector string) slog.Level
 }
 
 // Worker runs connectors and tasks. Its methods may be called from any goroutine.
@@ -69,6 +71,9 @@ type Worker struct {
 func New(cfg Config) *Worker {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.LogLevel == nil {
+		cfg.LogLevel = func(string) slog.Level { return slog.LevelInfo }
 	}
 	w := &Worker{cfg: cfg, connectors: make(map[string]*connectorRunner), tasks: make(map[task.ID]*taskRunner), watched: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())

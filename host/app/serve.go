@@ -1,0 +1,40 @@
+package app
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"github.com/tailrace/tailrace/host/rest"
+)
+
+// serve offers the REST API on the listeners. The admin part is there too, unless
+// admin.listeners says otherwise.
+func (p *parts) serve() {
+	settings := p.settings.REST
+	options := rest.Options{CORS: rest.CORS{AllowOrigin: settings.AllowOrigin, AllowMethods: settings.AllowMethods}}
+	for _, rule := range settings.ResponseHeaders {
+		options.Headers = append(options.Headers, rest.HeaderRule(rule))
+	}
+	admin := options
+	admin.Loggers = p.levels
+	if settings.AdminListeners == nil {
+		options = admin
+	}
+	p.serveOn(rest.Handler(p.herder, options), p.listeners)
+	if len(p.admin) > 0 {
+		p.serveOn(rest.Admin(admin), p.admin)
+	}
+}
+
+func (p *parts) serveOn(handler http.Handler, listeners []net.Listener) {
+	server := rest.Serve(handler, p.version, p.logger, listeners...)
+	p.onClose(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, restStopTimeout)
+		defer cancel()
+		if err := server.Close(ctx); err != nil {
+			p.logger.Warn("requests were cut off", "error", err)
+		}
+		return nil
+	})
+}
