@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -137,10 +138,11 @@ type assigner struct {
 
 // sheet is one member's part.
 type sheet struct {
-	id       string
-	plugins  map[string]struct{} // nil: all
-	running  map[Item]struct{}   // what it reports and keeps
-	assigned map[Item]struct{}
+	id      string
+	plugins map[string]struct{} // nil: all
+	// By kind, as count; each list sorted by weight and item.
+	running  [2][]Work // what it reports and keeps
+	assigned [2][]Work
 	revoked  []Item
 	count    [2]int // tasks, connectors
 	load     float64
@@ -159,7 +161,7 @@ func newAssigner(round Round) *assigner {
 		a.work[w.Item] = w
 	}
 	for _, m := range round.Members {
-		s := &sheet{id: m.ID, running: map[Item]struct{}{}, assigned: map[Item]struct{}{}}
+		s := &sheet{id: m.ID}
 		if m.Plugins != nil {
 			s.plugins = make(map[string]struct{}, len(m.Plugins))
 			for _, p := range m.Plugins {
@@ -214,7 +216,7 @@ func (a *assigner) takeStock(state AssignState, round *Round) map[Item]struct{} 
 				s.revoked = append(s.revoked, item)
 				continue
 			}
-			s.running[item] = struct{}{}
+			s.running[kind(item)] = insert(s.running[kind(item)], w)
 			s.add(w, 1)
 		}
 	}
@@ -251,7 +253,7 @@ func (a *assigner) give(connectors bool, waiting map[Item]struct{}) {
 			continue
 		}
 		if to := a.least(w, nil); to != nil {
-			to.assigned[w.Item] = struct{}{}
+			to.assigned[kind(w.Item)] = insert(to.assigned[kind(w.Item)], w)
 			to.add(w, 1)
 		}
 	}
@@ -306,42 +308,62 @@ func (a *assigner) moveOne(k int) bool {
 // loads closest together.
 func (a *assigner) movable(from, to *sheet, k int) (Work, bool) {
 	ideal := (from.load - to.load) / 2
-	better := func(x, y Work) bool {
-		dx, dy := abs(x.weight()-ideal), abs(y.weight()-ideal)
-		return cmp.Or(cmp.Compare(dx, dy), compareItems(x.Item, y.Item)) < 0
+	allowed := func(w Work) bool { return a.may(to, w) }
+	if w, ok := nearest(from.assigned[k], ideal, allowed); ok {
+		return w, true
 	}
-	for _, pool := range []map[Item]struct{}{from.assigned, from.running} {
-		var best Work
-		found := false
-		for item := range pool {
-			w := a.work[item]
-			if kind(item) != k || !a.may(to, w) {
-				continue
-			}
-			if !found || better(w, best) {
-				best, found = w, true
-			}
+	return nearest(from.running[k], ideal, allowed)
+}
+
+func compareWork(x, y Work) int {
+	return cmp.Or(cmp.Compare(x.weight(), y.weight()), compareItems(x.Item, y.Item))
+}
+
+func insert(list []Work, w Work) []Work {
+	i, _ := slices.BinarySearchFunc(list, w, compareWork)
+	return slices.Insert(list, i, w)
+}
+
+func remove(list []Work, w Work) ([]Work, bool) {
+	i, found := slices.BinarySearchFunc(list, w, compareWork)
+	if !found {
+		return list, false
+	}
+	return slices.Delete(list, i, i+1), true
+}
+
+// nearest finds the allowed work whose weight is closest to the ideal one.
+func nearest(list []Work, ideal float64, allowed func(Work) bool) (Work, bool) {
+	above := sort.Search(len(list), func(i int) bool { return list[i].weight() >= ideal })
+	below := above - 1
+	for below >= 0 || above < len(list) {
+		var w Work
+		if above == len(list) || below >= 0 && ideal-list[below].weight() < list[above].weight()-ideal {
+			w = list[below]
+			below--
+		} else {
+			w = list[above]
+			above++
 		}
-		if found {
-			return best, true
+		if allowed(w) {
+			return w, true
 		}
 	}
 	return Work{}, false
 }
-
-func abs(f float64) float64 { return max(f, -f) }
 
 // move takes work from one member. What was not running yet goes to the other at
 // once; what runs is revoked, and the next round gives it away.
 func (a *assigner) move(w Work, from, to *sheet) {
 	from.add(w, -1)
 	to.add(w, 1) // its place, in the next round
-	if _, ok := from.assigned[w.Item]; ok {
-		delete(from.assigned, w.Item)
-		to.assigned[w.Item] = struct{}{}
+	k := kind(w.Item)
+	var fresh bool
+	if from.assigned[k], fresh = remove(from.assigned[k], w); fresh {
+		to.assigned[k] = insert(to.assigned[k], w)
 		return
 	}
-	delete(from.running, w.Item)
+	from.running[k], _ = remove(from.running[k], w)
 	from.revoked = append(from.revoked, w.Item)
 }
 
@@ -349,14 +371,18 @@ func (a *assigner) division() Division {
 	d := Division{Shares: make(map[string]Share, len(a.members)), Owners: map[Item]string{}}
 	for _, s := range a.members {
 		slices.SortFunc(s.revoked, compareItems)
-		assigned := slices.SortedFunc(maps.Keys(s.assigned), compareItems)
-		d.Shares[s.id] = Share{Assigned: assigned, Revoked: s.revoked}
-		for _, item := range assigned {
-			d.Owners[item] = s.id
+		share := Share{Revoked: s.revoked}
+		for k := range s.assigned {
+			for _, w := range s.assigned[k] {
+				share.Assigned = append(share.Assigned, w.Item)
+				d.Owners[w.Item] = s.id
+			}
+			for _, w := range s.running[k] {
+				d.Owners[w.Item] = s.id
+			}
 		}
-		for item := range s.running {
-			d.Owners[item] = s.id
-		}
+		slices.SortFunc(share.Assigned, compareItems)
+		d.Shares[s.id] = share
 	}
 	return d
 }

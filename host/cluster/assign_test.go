@@ -69,7 +69,7 @@ func (g *group) round(t fatal) (revoked int, d Division) {
 			given[i] = true
 		}
 		for _, i := range share.Revoked {
-			require.Contains(t, m.Current, i)
+			require.True(t, slices.Contains(m.Current, i), "%v is revoked where it does not run", i)
 		}
 		revoked += len(share.Revoked)
 		m.Current = slices.DeleteFunc(slices.Clone(m.Current), func(i Item) bool { return slices.Contains(share.Revoked, i) })

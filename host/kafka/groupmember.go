@@ -1,0 +1,494 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// GroupMemberConfig configures a member of a group that divides something else than partitions.
+type GroupMemberConfig struct {
+	Client  ClientConfig // an AdminClient
+	GroupID string
+	// ProtocolType separates kinds of groups: "connect".
+	ProtocolType string
+	// InstanceID makes the member static (group.instance.id): it does not leave the
+	// group when it ends, and has SessionTimeout to come back. May be empty.
+	InstanceID        string
+	SessionTimeout    time.Duration
+	RebalanceTimeout  time.Duration // how long the group waits for a member to join
+	HeartbeatInterval time.Duration // less than a third of SessionTimeout
+	Log               *slog.Logger  // nil discards
+}
+
+// GroupProtocol is one way of dividing that a member offers.
+type GroupProtocol struct {
+	Name     string
+	Metadata []byte
+}
+
+// GroupPeer is a member as the leader sees it.
+type GroupPeer struct {
+	ID         string
+	InstanceID string
+	Metadata   []byte
+}
+
+// GroupJoin is one finished round of joining.
+type GroupJoin struct {
+	Generation int32
+	MemberID   string // of this member
+	LeaderID   string
+	Protocol   string      // what the group has agreed on
+	Peers      []GroupPeer // all members, this one included; only at the leader
+}
+
+// GroupHandler is the other side of a GroupMember. Prepare, Joined and Lost are
+// called one at a time, each may take its time (heartbeats go on), and their ctx
+// ends when the membership is lost or the member leaves; then they shall return soon.
+type GroupHandler interface {
+	// Prepare comes before each join and says what to offer, best first.
+	Prepare(ctx context.Context) []GroupProtocol
+	// Divide is called at the leader, while all members wait: it gives each its
+	// part. It must be much quicker than the session timeout.
+	Divide(ctx context.Context, join GroupJoin) map[string][]byte
+	// Joined brings this member's part. The member joins no new round before it returns.
+	Joined(ctx context.Context, join GroupJoin, assignment []byte)
+	// Lost says that others may do this member's part from now on (I-5). The member
+	// joins again after it returns.
+	Lost(ctx context.Context, why error)
+}
+
+// GroupMember keeps a membership alive: it joins, sends heartbeats and joins again
+// when the group or its owner wants that. It is made of raw requests, because a
+// member that keeps working while it joins, tells something new at each join and
+// joins on demand is not what the client library's consumer does.
+//
+// One goroutine owns it; Rejoin, State and Health may be called from anywhere.
+type GroupMember struct {
+	cfg     GroupMemberConfig
+	handler GroupHandler
+	cl      *kgo.Client
+	health  *health
+	stop    context.CancelFunc
+	stopped chan struct{}
+	rejoin  chan struct{} // capacity 1
+
+	mu    sync.Mutex
+	state GroupState
+}
+
+// GroupState says what a member is doing, for people.
+type GroupState struct {
+	Joined     bool
+	Joining    bool
+	Generation int32
+	MemberID   string
+	Err        error // of the last attempt; nil after a good one
+}
+
+// NewGroupMember starts to join in the background. Leave ends it.
+func NewGroupMember(cfg GroupMemberConfig, handler GroupHandler) (*GroupMember, error) {
+	const op = "create group member"
+	switch {
+	case cfg.Client.Kind != AdminClient:
+		return nil, &Error{Op: op, Subject: cfg.GroupID, cause: fmt.Errorf("the configuration is for a %s", cfg.Client.Kind)}
+	case cfg.GroupID == "":
+		return nil, &Error{Op: op, cause: errors.New("group.id is not set")}
+	case cfg.HeartbeatInterval <= 0 || cfg.HeartbeatInterval*2 >= cfg.SessionTimeout:
+		return nil, &Error{Op: op, Subject: cfg.GroupID, cause: fmt.Errorf("heartbeat.interval.ms (%v) must be less than half of session.timeout.ms (%v)", cfg.HeartbeatInterval, cfg.SessionTimeout)}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &GroupMember{cfg: cfg, handler: handler, health: new(health), stopped: make(chan struct{}), rejoin: make(chan struct{}, 1)}
+	var err error
+	if m.cl, err = kgo.NewClient(cfg.Client.options(m.health)...); err != nil {
+		return nil, newError(op, cfg.GroupID, err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	go m.run(ctx)
+	return m, nil
+}
+
+// Rejoin asks for a new round. Requests that come before Prepare is called are
+// answered by one round.
+func (m *GroupMember) Rejoin() {
+	select {
+	case m.rejoin <- struct{}{}:
+	default:
+	}
+}
+
+// State says what the member is doing.
+func (m *GroupMember) State() GroupState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state
+}
+
+// Health says whether brokers answer.
+func (m *GroupMember) Health() Health { return m.health.snapshot() }
+
+// Leave ends the membership. The handler is not called any more once it returns. A
+// dynamic member tells the group, so that its part moves at once.
+func (m *GroupMember) Leave(ctx context.Context) error {
+	m.stop()
+	<-m.stopped
+	defer m.cl.Close()
+	defer m.health.close()
+	id := m.State().MemberID
+	if id == "" || m.cfg.InstanceID != "" {
+		return nil
+	}
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group, req.MemberID = m.cfg.GroupID, id
+	member := kmsg.NewLeaveGroupRequestMember()
+	member.MemberID = id
+	req.Members = append(req.Members, member)
+	resp, err := req.RequestWith(ctx, m.cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if errors.Is(err, kerr.UnknownMemberID) {
+		return nil // the group has given up on it already
+	}
+	return newError("leave group", m.cfg.GroupID, err)
+}
+
+// membership is the state of the goroutine that owns a member.
+type membership struct {
+	*GroupMember
+	id         string // "" until the group has given one
+	generation int32
+	joined     bool      // there is a part to lose
+	proven     time.Time // when the last request was sent that proved the membership
+
+	busy     chan func() // gets what to do when the handler has returned; nil when it is idle
+	cancel   context.CancelFunc
+	lost     error                // to be told when the handler is idle
+	wanted   bool                 // a new round
+	notTill  time.Time            // pause after a failure
+	failed   int                  // failures in a row
+	joining  context.CancelFunc   // of the round on its way; nil when there is none
+	results  chan joinResult      // of that round
+	beating  chan heartbeatResult // of the heartbeat on its way; nil when there is none
+	nextBeat time.Time
+}
+
+type joinResult struct {
+	id         string
+	join       GroupJoin
+	assignment []byte
+	proven     time.Time
+	err        error
+}
+
+type heartbeatResult struct {
+	sent       time.Time
+	generation int32
+	err        error
+}
+
+func (m *GroupMember) run(ctx context.Context) {
+	s := &membership{GroupMember: m, wanted: true, generation: -1}
+	defer close(m.stopped)
+	defer s.settle()
+	tick := time.NewTicker(m.cfg.HeartbeatInterval / 4)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		s.checkLease()
+		s.step(ctx)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-m.rejoin:
+			s.wanted = true
+		case next := <-s.busy:
+			s.cancel()
+			s.busy = nil
+			next()
+		case r := <-s.results:
+			s.joining()
+			s.joining, s.results = nil, nil
+			s.finishJoin(ctx, r)
+		case b := <-s.beating:
+			s.beating = nil
+			s.finishHeartbeat(b)
+		}
+	}
+}
+
+// settle waits for what is on its way, so that nothing outlives the member.
+func (s *membership) settle() {
+	if s.joining != nil {
+		s.joining()
+		<-s.results
+	}
+	if s.busy != nil {
+		s.cancel()
+		<-s.busy
+	}
+	if s.beating != nil {
+		<-s.beating
+	}
+}
+
+// lease is how long a member may go on without proof that the group still counts
+// on it. It ends before the session does, so that there is time to stop (I-5).
+func (s *membership) lease() time.Duration { return s.cfg.SessionTimeout - s.cfg.HeartbeatInterval }
+
+func (s *membership) checkLease() {
+	if since := time.Since(s.proven); s.joined && since > s.lease() {
+		s.lose(fmt.Errorf("no answer of the group's coordinator for %v", since.Round(time.Millisecond)))
+	}
+}
+
+// lose ends the membership. The handler is told as soon as it is idle.
+func (s *membership) lose(why error) {
+	s.wanted = true
+	if !s.joined {
+		return
+	}
+	s.joined = false
+	s.lost = why
+	if s.cancel != nil {
+		s.cancel()
+	}
+	if s.joining != nil {
+		s.joining()
+	}
+	s.publish(why)
+	s.cfg.Log.Warn("lost the membership of the group", "group", s.cfg.GroupID, "member", s.id, "error", why)
+}
+
+func (s *membership) publish(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = GroupState{Joined: s.joined, Joining: s.joining != nil, Generation: s.generation, MemberID: s.id, Err: err}
+}
+
+// step starts what is due.
+func (s *membership) step(ctx context.Context) {
+	now := time.Now()
+	switch {
+	case s.busy != nil || s.results != nil:
+	case s.lost != nil:
+		why := s.lost
+		s.lost = nil
+		s.call(ctx, func(ctx context.Context) func() {
+			s.handler.Lost(ctx, why)
+			return func() {}
+		})
+	case s.wanted && now.After(s.notTill):
+		s.wanted = false
+		select {
+		case <-s.rejoin: // this round answers it
+		default:
+		}
+		s.call(ctx, func(one context.Context) func() {
+			protocols := s.handler.Prepare(one)
+			return func() { s.startJoin(ctx, protocols) }
+		})
+	}
+	if s.id != "" && s.generation >= 0 && s.joined && s.beating == nil && now.After(s.nextBeat) {
+		s.nextBeat = now.Add(s.cfg.HeartbeatInterval)
+		s.beat(ctx)
+	}
+}
+
+// call runs the handler beside the loop; what it returns is done in the loop.
+func (s *membership) call(ctx context.Context, f func(ctx context.Context) func()) {
+	one, cancel := context.WithCancel(ctx)
+	busy := make(chan func(), 1)
+	s.busy, s.cancel = busy, cancel
+	go func() { busy <- f(one) }()
+}
+
+func (s *membership) startJoin(ctx context.Context, protocols []GroupProtocol) {
+	if s.lost != nil { // what was prepared is out of date
+		s.wanted = true
+		return
+	}
+	round, cancel := context.WithCancel(ctx)
+	results := make(chan joinResult, 1)
+	s.joining, s.results = cancel, results
+	id := s.id
+	s.publish(nil)
+	go func() { results <- s.join(round, id, protocols) }()
+}
+
+// join is one round, on its own goroutine.
+func (m *GroupMember) join(ctx context.Context, id string, protocols []GroupProtocol) joinResult {
+	r := joinResult{id: id}
+	req := kmsg.NewPtrJoinGroupRequest()
+	req.Group, req.ProtocolType, req.InstanceID = m.cfg.GroupID, m.cfg.ProtocolType, m.instanceID()
+	req.SessionTimeoutMillis = int32(m.cfg.SessionTimeout.Milliseconds())
+	req.RebalanceTimeoutMillis = int32(m.cfg.RebalanceTimeout.Milliseconds())
+	for _, p := range protocols {
+		one := kmsg.NewJoinGroupRequestProtocol()
+		one.Name, one.Metadata = p.Name, p.Metadata
+		req.Protocols = append(req.Protocols, one)
+	}
+	var resp *kmsg.JoinGroupResponse
+	for {
+		req.MemberID = r.id
+		if resp, r.err = req.RequestWith(ctx, m.cl); r.err != nil {
+			return r
+		}
+		r.err = kerr.ErrorForCode(resp.ErrorCode)
+		if errors.Is(r.err, kerr.MemberIDRequired) && resp.MemberID != r.id {
+			r.id = resp.MemberID
+			continue
+		}
+		if r.err != nil {
+			return r
+		}
+		break
+	}
+	r.id = resp.MemberID
+	r.join = GroupJoin{Generation: resp.Generation, MemberID: resp.MemberID, LeaderID: resp.LeaderID}
+	if resp.Protocol != nil {
+		r.join.Protocol = *resp.Protocol
+	}
+	for i := range resp.Members {
+		p := &resp.Members[i]
+		peer := GroupPeer{ID: p.MemberID, Metadata: p.ProtocolMetadata}
+		if p.InstanceID != nil {
+			peer.InstanceID = *p.InstanceID
+		}
+		r.join.Peers = append(r.join.Peers, peer)
+	}
+	m.sync(ctx, &r)
+	return r
+}
+
+func (m *GroupMember) sync(ctx context.Context, r *joinResult) {
+	req := kmsg.NewPtrSyncGroupRequest()
+	req.Group, req.Generation, req.MemberID, req.InstanceID = m.cfg.GroupID, r.join.Generation, r.id, m.instanceID()
+	req.ProtocolType, req.Protocol = kmsg.StringPtr(m.cfg.ProtocolType), kmsg.StringPtr(r.join.Protocol)
+	if r.join.LeaderID == r.id {
+		for member, part := range m.handler.Divide(ctx, r.join) {
+			one := kmsg.NewSyncGroupRequestGroupAssignment()
+			one.MemberID, one.MemberAssignment = member, part
+			req.GroupAssignment = append(req.GroupAssignment, one)
+		}
+	}
+	r.proven = time.Now()
+	resp, err := req.RequestWith(ctx, m.cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if r.err = err; err == nil {
+		r.assignment = resp.MemberAssignment
+	}
+}
+
+func (m *GroupMember) instanceID() *string {
+	if m.cfg.InstanceID == "" {
+		return nil
+	}
+	return kmsg.StringPtr(m.cfg.InstanceID)
+}
+
+func (s *membership) finishJoin(ctx context.Context, r joinResult) {
+	s.id = r.id
+	if r.err != nil {
+		s.joinFailed(r.err)
+		return
+	}
+	if s.lost != nil { // the round began before the membership was lost
+		s.wanted = true
+		return
+	}
+	s.failed, s.joined, s.generation, s.proven = 0, true, r.join.Generation, r.proven
+	s.nextBeat = time.Now().Add(s.cfg.HeartbeatInterval)
+	s.publish(nil)
+	s.call(ctx, func(ctx context.Context) func() {
+		s.handler.Joined(ctx, r.join, r.assignment)
+		return func() {}
+	})
+}
+
+func (s *membership) joinFailed(err error) {
+	s.wanted = true
+	if errors.Is(err, context.Canceled) {
+		s.publish(nil)
+		return
+	}
+	if s.expelled(err) {
+		return
+	}
+	if !errors.Is(err, kerr.RebalanceInProgress) { // that one only means: once more
+		s.failed++
+		s.notTill = time.Now().Add(backoff(s.cfg.Client.RetryBackoff, s.cfg.Client.RetryBackoffMax)(s.failed))
+		err = newError("join group", s.cfg.GroupID, err)
+		s.cfg.Log.Warn("cannot join the group and will try again", "group", s.cfg.GroupID, "error", err)
+	}
+	s.publish(err)
+}
+
+// expelled deals with an answer that says that the group does not know this member.
+func (s *membership) expelled(err error) bool {
+	pause := s.cfg.Client.RetryBackoff
+	switch {
+	case errors.Is(err, kerr.FencedInstanceID): // another process has the same group.instance.id
+		s.id, pause = "", s.cfg.SessionTimeout
+	case errors.Is(err, kerr.UnknownMemberID):
+		s.id = ""
+	case errors.Is(err, kerr.IllegalGeneration):
+	default:
+		return false
+	}
+	s.lose(newError("stay in group", s.cfg.GroupID, err))
+	s.generation, s.notTill = -1, time.Now().Add(pause)
+	return true
+}
+
+// beat sends one heartbeat. It goes on while a round is on its way: the group then
+// waits for its members, and the answer proves that it still counts on this one.
+func (s *membership) beat(ctx context.Context) {
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.Generation, req.MemberID, req.InstanceID = s.cfg.GroupID, s.generation, s.id, s.instanceID()
+	beating := make(chan heartbeatResult, 1)
+	s.beating = beating
+	b := heartbeatResult{sent: time.Now(), generation: s.generation}
+	go func() {
+		one, cancel := context.WithTimeout(ctx, s.lease())
+		defer cancel()
+		resp, err := req.RequestWith(one, s.cl)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.ErrorCode)
+		}
+		b.err = err
+		beating <- b
+	}()
+}
+
+func (s *membership) finishHeartbeat(b heartbeatResult) {
+	if b.generation != s.generation || !s.joined {
+		return // of a membership before this one
+	}
+	rejoin := errors.Is(b.err, kerr.RebalanceInProgress)
+	switch {
+	case b.err == nil || rejoin:
+		if b.sent.After(s.proven) {
+			s.proven = b.sent
+		}
+		s.wanted = s.wanted || rejoin && s.results == nil
+	case s.results != nil && errors.Is(b.err, kerr.IllegalGeneration):
+		// The round on its way has ended at the broker and its answer is coming.
+	case s.expelled(b.err):
+	default:
+		s.publish(newError("send a heartbeat to group", s.cfg.GroupID, b.err)) // the lease decides
+		s.nextBeat = time.Now().Add(s.cfg.HeartbeatInterval / 4)
+	}
+}
