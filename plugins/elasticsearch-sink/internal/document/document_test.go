@@ -209,6 +209,23 @@ func TestAnyStringIsValidJSON(t *testing.T) {
 	})
 }
 
+// Text is taken exactly when the standard library takes it.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{
+		`{}`, ` { "a" : [ 1 , -0.5e+7 , true , false , null ] } `, `{"a":"\\u00e9\\n\\""}`, `{"a":01}`, `{"a":1.}`, `{"a":-}`, `{"a":1e}`,
+		`{"a":"\\x"}`, `{"a":"\\u12g4"}`, "{\"a\":\"\x01\"}", "{\"a\":\"\xff\"}", `{"a" 1}`, `{"a":1,}`, `{,}`, `{"a":[1,]}`, `{"a":tru}`, `{}x`, `{"a":"`, `{"`, `[`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		text := strings.TrimLeft(string(b), " \t\r\n")
+		want := json.Valid(b) && strings.HasPrefix(text, "{")
+		if got := object(b); got != want && strings.Count(text, "[")+strings.Count(text, "{") < maxTextDepth {
+			t.Fatalf("%q: %v, want %v", b, got, want)
+		}
+	})
+}
+
 // Bytes that are no value of the schema are an error, never a panic or a line that is not JSON.
 func FuzzValues(f *testing.F) {
 	inner := data.NewMap(data.Int64Schema, data.OptionalStringSchema).MustBuild()

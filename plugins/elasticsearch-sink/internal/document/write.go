@@ -101,7 +101,7 @@ func (w *writer) jsonText(dst []byte) ([]byte, error) {
 		return nil, wireError(err)
 	}
 	text = bytes.TrimSpace(text)
-	if len(text) == 0 || text[0] != '{' || !json.Valid(text) {
+	if !object(text) {
 		return nil, errorf("the value is text that is not a JSON object")
 	}
 	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {
