@@ -1,7 +1,7 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test verify format generate bench chaos bench-wire clean
+.PHONY: help build run test test-jdbc verify format generate bench chaos bench-wire clean
 
 # The version that the binary tells: a tag, or the commit. A plugin has a version of its own.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -24,6 +24,9 @@ run: build ## Run a file through Kafka and out again: FILE=… names it, EXIT=1 
 
 test: build ## Set up everything and run every test, with a real Kafka (TESTARGS="./host/task -run Drain" for some)
 	@tools/test $(TESTARGS)
+
+test-jdbc: build ## Take 1,000,000 rows of each database through jdbc-source, with restarts and kills (minutes)
+	@TAILRACE_JDBC_ROWS=1000000 go test ./test/jdbc -v -timeout 45m
 
 verify: ## Check format, lint, protocol compatibility, generated code and go.mod
 	@tools/verify

@@ -236,7 +236,7 @@ func (s *sqliteDB) column(c Column, sample driver.Value) driverColumn {
 	case strings.Contains(name, "INT"):
 		c.Whole = true
 		return newDriverColumn(c, primitive(data.Int64), sqliteInt)
-	case strings.Contains(name, "CHAR") || strings.Contains(name, "CLOB") || strings.Contains(name, "TEXT") || name == "JSON" || name == "UUID" || name == "TIME":
+	case strings.Contains(name, "CHAR") || strings.Contains(name, "CLOB") || strings.Contains(name, "TEXT"):
 		return newDriverColumn(c, primitive(data.String), sqliteString)
 	case strings.Contains(name, "BLOB"):
 		return newDriverColumn(c, primitive(data.Bytes), encodeBytes)
@@ -254,7 +254,8 @@ func (s *sqliteDB) column(c Column, sample driver.Value) driverColumn {
 			return encode(dst, text)
 		})
 	}
-	// NUMERIC affinity without a scale: the exact text of whatever the row holds.
+	// Numeric affinity without a scale, which is also that of names such as JSON and UUID: the exact text of what the row
+	// holds.
 	return newDriverColumn(c, primitive(data.String), func(dst []byte, v driver.Value) ([]byte, error) {
 		if b, ok := v.([]byte); ok {
 			return dst, fmt.Errorf("want a number or text, not %s", describe(b))
