@@ -35,7 +35,10 @@ func StartWorker(ctx context.Context, command []string, properties map[string]st
 		return nil, err
 	}
 	w := &Worker{dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", ports[0])}
-	all := map[string]string{"listeners": w.url, "offset.storage.file.filename": filepath.Join(dir, "offsets")}
+	all := map[string]string{"listeners": w.url}
+	if _, distributed := properties["offset.storage.topic"]; !distributed { // which would take the key for a topic's config
+		all["offset.storage.file.filename"] = filepath.Join(dir, "offsets")
+	}
 	maps.Copy(all, properties)
 	file := filepath.Join(dir, "worker.properties")
 	if err := writeProperties(file, all); err != nil {
