@@ -9,6 +9,7 @@ import (
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/transform"
 )
 
 // Plugins implements Herder.
@@ -42,7 +43,7 @@ func listPlugins(installed config.Plugins, connectorsOnly bool) []Plugin {
 	return out
 }
 
-// installed is what validation knows of: the connectors of the catalogue and the converters of the host.
+// installed is what validation knows of: the connectors of the catalogue, and the converters, transforms and predicates of the host.
 func (s *Standalone) installed() config.Plugins {
 	var out config.Plugins
 	for _, p := range s.plugins.List().Plugins {
@@ -54,7 +55,8 @@ func (s *Standalone) installed() config.Plugins {
 			out = append(out, config.PluginInfo{Kind: kind, Class: c.Name, Aliases: c.Aliases, Version: c.Version})
 		}
 	}
-	return append(out, converters()...)
+	out = append(out, converters()...)
+	return append(out, transform.Plugins(CompatibleVersion)...)
 }
 
 // converters lists the host's converters; all but SimpleHeaderConverter have both roles.
@@ -85,6 +87,11 @@ func (s *Standalone) PluginConfig(class, versions string) ([]KeyInfo, error) {
 		for _, p := range converters() {
 			if p.Class == class || slices.Contains(p.Aliases, class) {
 				return []KeyInfo{}, nil
+			}
+		}
+		for _, kind := range []config.PluginKind{config.TransformPlugin, config.PredicatePlugin} {
+			if c, ok := transform.Lookup(kind, class); ok {
+				return config.KeyInfos(c.Def), nil
 			}
 		}
 		return nil, failed(NotFound, "Unknown plugin %s.", class)

@@ -10,6 +10,7 @@ import (
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/transform"
 	"github.com/tailrace/tailrace/sdk/go/wire"
 )
 
@@ -53,6 +54,8 @@ type Converters struct {
 	Header     convert.HeaderConverter
 	// KeyClass, ValueClass and HeaderClass name them in messages.
 	KeyClass, ValueClass, HeaderClass string
+	// Transforms change the records on the side of the plugin; nil for none.
+	Transforms *transform.Chain
 }
 
 // Timing are the task's intervals and deadlines; zero values become Kafka Connect's defaults.
@@ -148,8 +151,13 @@ type TopicAdmin interface {
 // DeadLetters takes records that a sink could not handle when errors are
 // tolerated. nil means that they are only logged.
 type DeadLetters interface {
-	// Report returns when the records are safe.
-	Report(ctx context.Context, records []Errant) error
+	// Send takes the records over. It waits at most for room in a buffer.
+	Send(ctx context.Context, records []Errant) error
+	// Flush returns when all of them are safe; with a *DeadLetterError when some
+	// never will be, with another error when ctx ends before.
+	Flush(ctx context.Context) error
+	// Close gives up what is not safe when ctx ends.
+	Close(ctx context.Context) error
 }
 
 // Errant is a record that could not be handled.
@@ -159,6 +167,7 @@ type Errant struct {
 	Offset    int64
 	// TimestampMillis is -1 when it is not known any more.
 	TimestampMillis int64
+	TimestampType   kafka.TimestampType
 	// Key, Value and Headers are the record's bytes where it is still at hand
 	// (HasRecord); otherwise it must be read again by its coordinates.
 	HasRecord  bool
@@ -218,8 +227,9 @@ type SinkConfig struct {
 	Converters
 	// Subscribe makes the consumer; Run closes it.
 	Subscribe func(listener kafka.RebalanceListener) (Consumer, error)
-	// DeadLetters may be nil.
-	DeadLetters DeadLetters
+	// OpenDeadLetters prepares the dead letters when Run begins, topic included;
+	// nil for none. Run closes them.
+	OpenDeadLetters func(ctx context.Context) (DeadLetters, error)
 
 	Errors   ErrorPolicy
 	Timing   Timing

@@ -14,6 +14,7 @@ const (
 	StageKeyConverter    = "KEY_CONVERTER"
 	StageValueConverter  = "VALUE_CONVERTER"
 	StageHeaderConverter = "HEADER_CONVERTER"
+	StageTransformation  = "TRANSFORMATION"
 	StageKafkaProduce    = "KAFKA_PRODUCE"
 	StageTaskPut         = "TASK_PUT"
 )

@@ -20,7 +20,10 @@ import (
 	"github.com/tailrace/tailrace/sdk/go/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The clock of the regular expressions of transforms ends by itself, a second after the last match.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/dlclark/regexp2.runClock"))
+}
 
 func testLogger(t testing.TB) *slog.Logger {
 	if os.Getenv("TASK_TEST_LOG") == "" {
@@ -306,6 +309,7 @@ func (s *scriptedSource) SendPause() error {
 func (s *scriptedSource) SendResume() error {
 	return s.record(func() { s.pauses = append(s.pauses, false) })
 }
+
 func (s *scriptedSource) SendLogLevel(level slog.Level) error {
 	s.level.Store(int64(level))
 	return nil

@@ -28,6 +28,10 @@ type Snapshot struct {
 	// Skipped are records that were dropped because errors are tolerated,
 	// Errors all failures of records.
 	Skipped, Errors uint64
+	// Filtered are records that transforms dropped.
+	Filtered uint64
+	// DeadLetters were sent to the dead letter topic, DeadLetterFailures could not be written there.
+	DeadLetters, DeadLetterFailures uint64
 	// Retries are failures that were tried again, Restarts new plugin processes.
 	Retries, Restarts uint64
 	// Commits and CommitFailures count offset commits.

@@ -227,10 +227,12 @@ func (s *scriptedSink) SendResume() error {
 	s.with(func() { s.pauses = append(s.pauses, false) })
 	return nil
 }
+
 func (s *scriptedSink) SendLogLevel(level slog.Level) error {
 	s.level.Store(int64(level))
 	return nil
 }
+
 func (s *scriptedSink) SendDrain(time.Duration) error {
 	s.with(func() {
 		s.drains++
@@ -240,6 +242,7 @@ func (s *scriptedSink) SendDrain(time.Duration) error {
 	})
 	return nil
 }
+
 func (s *scriptedSink) CloseSend()        { s.end(io.EOF) }
 func (s *scriptedSink) Close()            { s.once.Do(func() { close(s.closed) }) }
 func (s *scriptedSink) Call() plugin.Call { return plugin.Call{} }

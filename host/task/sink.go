@@ -115,6 +115,8 @@ type sinkRun struct {
 	nextFlush    time.Time
 	deadline     time.Time
 	fatal        error // found inside a callback
+	letters      DeadLetters
+	reported     reported
 }
 
 type openedSink struct {
@@ -139,7 +141,9 @@ func newSinkRun(ctx context.Context, s *Sink) *sinkRun {
 		positions: newPositions(), answered: map[uint64]any{},
 		nextFlush: time.Now().Add(s.cfg.Timing.OffsetFlushInterval),
 	}
-	r.converter = sinkConverter{Converters: s.cfg.Converters, errant: r.unconvertible}
+	retry := &retrier{policy: s.cfg.Errors, until: s.control.opening, retried: r.retrying}
+	r.converter = sinkConverter{Converters: retry.with(s.cfg.Converters), errant: r.unconvertible}
+	r.reported = reported{}
 	_, r.paused = s.control.get()
 	return r
 }
@@ -147,6 +151,9 @@ func newSinkRun(ctx context.Context, s *Sink) *sinkRun {
 // run is the owner goroutine until the task is to end.
 func (r *sinkRun) run() {
 	r.enter(Starting, nil)
+	if !r.openDeadLetters() {
+		return
+	}
 	r.open()
 	for r.cause == nil && !r.stopping {
 		if r.ctx.Err() != nil {
@@ -308,6 +315,7 @@ func (r *sinkRun) publish() {
 	r.snap.State = r.state
 	r.snap.InFlightBytes = r.inFlight
 	r.snap.LagRecords = r.positions.lag()
+	r.snap.Filtered = r.converter.filtered
 	if r.stream != nil {
 		r.snap.Call = r.stream.Call()
 	}

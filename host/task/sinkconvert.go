@@ -19,6 +19,8 @@ type sinkConverter struct {
 
 	keyID, valueID, headerID schemaID
 	scratch                  []byte
+	chain                    sinkChain // only with transforms
+	filtered                 uint64    // records that transforms dropped
 
 	// Of the last call of run: the offsets of its first and last record, and of
 	// all of them when they have gaps.
@@ -58,6 +60,9 @@ const frameLimit = wire.MaxFrameBytes / 2
 // used; alone lets the first record pass the budget. It returns the index of the first record that is left, and false when a
 // record ended the run.
 func (c *sinkConverter) run(b *wire.SinkBatchBuilder, run *kafka.Run, i int, budgetBytes int64, budgetRecords int, alone bool) (next int, ok bool) {
+	if c.Transforms != nil {
+		return c.runTransformed(b, run, i, budgetBytes, budgetRecords, alone)
+	}
 	n := run.Len()
 	c.offsets = nil
 	for ; i < n && b.Len() < budgetRecords; i++ {

@@ -34,6 +34,7 @@ func (r *sinkRun) finish() {
 		}
 	}
 	r.drain(ctx)
+	r.closeDeadLetters(ctx)
 	close(r.quit)
 	if r.stream != nil {
 		r.stream.Close()

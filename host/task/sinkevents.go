@@ -231,6 +231,9 @@ func (r *sinkRun) commit(ctx context.Context, confirmed []plugin.PartitionPositi
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timing.OffsetFlushTimeout)
 	defer cancel()
+	if !r.flushLetters(ctx) {
+		return
+	}
 	if err := r.consumer.Commit(ctx, offsets); err != nil {
 		r.snap.CommitFailures++
 		r.logger.Warn("cannot commit consumer offsets; the next commit covers them", "error", err)
@@ -242,6 +245,7 @@ func (r *sinkRun) commit(ctx context.Context, confirmed []plugin.PartitionPositi
 	for tp, offset := range offsets {
 		if pos, ok := r.positions.byTP[tp]; ok {
 			pos.committed = offset
+			r.reported.forget(tp, offset)
 			told = append(told, plugin.PartitionPosition{ID: pos.id, Offset: offset})
 		}
 	}

@@ -61,6 +61,7 @@ func (r *sinkRun) revoke(ctx context.Context, tps []kafka.TopicPartition, lost b
 	defer func() {
 		for _, tp := range tps {
 			r.positions.remove(tp)
+			delete(r.reported, tp)
 		}
 	}()
 	if r.stream == nil || !r.started || r.over {

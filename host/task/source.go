@@ -116,6 +116,12 @@ type sourceRun struct {
 // streamEnd is the last event of the reader.
 type streamEnd struct{ err error }
 
+// retried is a conversion that is tried again.
+type retried struct {
+	err   error
+	after time.Duration
+}
+
 // noted is a record failure that the reader met.
 type noted struct{ failure *RecordFailure }
 
@@ -262,6 +268,10 @@ func (r *sourceRun) handle(event any) {
 		r.cfg.Listener.Retrying(r.cfg.ID, e.Err, e.After)
 	case plugin.Metrics:
 		r.cfg.Listener.Measured(r.cfg.ID, e.Samples)
+	case retried:
+		r.note(e.err)
+		r.snap.Retries++
+		r.cfg.Listener.Retrying(r.cfg.ID, e.err, e.after)
 	case noted:
 		r.noteFailure(e.failure)
 	case streamEnd:
@@ -278,6 +288,7 @@ func (r *sourceRun) accept(p *preparedBatch) {
 		return
 	}
 	r.snap.Batches++
+	r.snap.Filtered += uint64(p.filtered)
 	p.ticket = r.ledger.submit(p.through, p.offsets)
 	r.queue = append(r.queue, p)
 	if p.failure != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/kafka"
+	"github.com/tailrace/tailrace/host/transform"
 	"github.com/tailrace/tailrace/sdk/go/data"
 	"github.com/tailrace/tailrace/sdk/go/wire"
 )
@@ -20,6 +21,7 @@ type preparedBatch struct {
 	cost     int64
 	bytes    int64
 	topics   []string
+	filtered int // records that transforms dropped
 	offsets  []partitionOffset
 	// skipped are the places of records that are not in the Kafka batch, ascending.
 	skipped []int
@@ -64,6 +66,7 @@ type sourceConverter struct {
 	keyForm, valueForm columnForm
 	offsets            offsetTracker
 	headerScratch      []header
+	batch              *transform.Batch // only with transforms
 }
 
 // columnForm remembers how the last schema of a column is converted.
@@ -76,7 +79,7 @@ type columnForm struct {
 
 func (f *columnForm) set(id uint32, c convert.Converter, schemas *wire.SchemaTable) {
 	f.id, f.known, f.schema = id, true, schemas.Get(id)
-	f.form = convert.FormOf(c, f.schema)
+	f.form = formOf(c, f.schema)
 }
 
 // errTrailing is a value with bytes behind it.
@@ -85,6 +88,9 @@ var errTrailing = errors.New("there are bytes behind the value")
 // convert makes the Kafka batch. Bytes that need no conversion stay where they
 // are, in the received block.
 func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
+	if c.Transforms != nil {
+		return c.transformed(b)
+	}
 	p := &preparedBatch{
 		kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost(), topics: b.Topics(),
 	}
@@ -126,7 +132,7 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 				p.kafka.AppendHeader(c.headerScratch[i].name, c.headerScratch[i].value)
 			}
 		}
-		if err != nil && !c.skip(p, &r, cur.Seq(), stage, topics[r.Topic], err) {
+		if err != nil && !c.skip(p, &r, cur.Seq(), stage, c.class(stage), topics[r.Topic], err) {
 			break
 		}
 		if r.SourcePartition != 0 && len(r.Offset) > 0 {
@@ -180,9 +186,9 @@ type header struct {
 }
 
 // skip deals with a record that cannot be converted; false ends the batch before it.
-func (c *sourceConverter) skip(p *preparedBatch, r *wire.SourceRecord, seq uint64, stage, topic string, err error) bool {
+func (c *sourceConverter) skip(p *preparedBatch, r *wire.SourceRecord, seq uint64, stage, class, topic string, err error) bool {
 	failure := &RecordFailure{
-		Stage: stage, Class: c.class(stage), Err: err,
+		Stage: stage, Class: class, Err: err,
 		Where: "record " + strconv.FormatUint(seq, 10) + " of the task (source partition " + strconv.Itoa(int(r.SourcePartition)) + ") for topic " + topic,
 	}
 	if !c.policy.TolerateAll {

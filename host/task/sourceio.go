@@ -16,8 +16,9 @@ import (
 // read is the reader goroutine: it receives, converts and hands on, until the
 // stream ends.
 func (r *sourceRun) read() {
+	retry := &retrier{policy: r.cfg.Errors, until: r.control.opening, retried: func(err error, after time.Duration) { r.hand(retried{err, after}) }}
 	c := &sourceConverter{
-		Converters: r.cfg.Converters, newBatch: r.cfg.Producer.NewBatch, policy: r.cfg.Errors,
+		Converters: retry.with(r.cfg.Converters), newBatch: r.cfg.Producer.NewBatch, policy: r.cfg.Errors,
 		errant: func(f *RecordFailure) { r.hand(noted{f}) },
 	}
 	for {

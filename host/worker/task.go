@@ -187,7 +187,7 @@ func (r *taskRunner) build(s *share) (conversation, error) {
 		paused: r.targetState() != store.TargetStarted,
 	}
 	if s.connector.Kind == config.Sink {
-		return r.buildSink(s, converters, common), nil
+		return r.buildSink(s, converters, common)
 	}
 	return r.buildSource(s, converters, common)
 }
@@ -243,12 +243,17 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 	return &closing{conversation: task.NewSource(cfg), close: closeAdmin}, nil
 }
 
-func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings) conversation {
+func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings) (conversation, error) {
+	letters, err := r.deadLetters(s)
+	if err != nil {
+		return nil, err
+	}
 	reopen := &reopener{runner: r.runner, first: s}
 	var sink *task.Sink
 	reopen.progress = func() uint64 { return sink.Snapshot().Progress }
 	cfg := task.SinkConfig{
-		ID: r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Paused: c.paused,
+		OpenDeadLetters: letters,
+		ID:              r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Paused: c.paused,
 		// A sink counts its epoch up with each new process: leave room below the next start.
 		Epoch:    r.w.epochs.Add(sinkEpochs) - sinkEpochs + 1,
 		LogLevel: r.w.cfg.LogLevel(r.id.Connector), CreditBytes: s.connector.TaskCreditBytes,
@@ -272,7 +277,7 @@ func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings)
 		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.w.cfg.Logger,
 	}
 	sink = task.NewSink(cfg)
-	return &closing{conversation: sink, close: reopen.release}
+	return &closing{conversation: sink, close: reopen.release}, nil
 }
 
 // sinkEpochs is how many epochs a sink may use up by itself.
@@ -300,9 +305,13 @@ func newConverters(c *config.Connector) (task.Converters, error) {
 	if err != nil {
 		return task.Converters{}, fmt.Errorf("header.converter: %w", err)
 	}
+	chain, err := newTransforms(c)
+	if err != nil {
+		return task.Converters{}, err
+	}
 	return task.Converters{
-		Key: key, Value: value, Header: header,
-		KeyClass: c.KeyConverter.Class, ValueClass: c.ValueConverter.Class, HeaderClass: c.HeaderConverter.Class,
+		Key: key, Value: value, Header: header, Transforms: chain,
+		KeyClass: fullClass(c.KeyConverter.Class), ValueClass: fullClass(c.ValueConverter.Class), HeaderClass: fullClass(c.HeaderConverter.Class),
 	}, nil
 }
 
