@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tailrace/tailrace/host/convert/avro"
+	"github.com/tailrace/tailrace/host/convert/javaerr"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -26,32 +28,15 @@ type HeaderConverter interface {
 	ToHeader(dst []byte, topic, name string, kafka []byte) (schema *data.Schema, dstAfter []byte, err error)
 }
 
-// Error is a failed conversion.
-type Error struct {
-	// Class is the Java class that Kafka Connect throws here.
-	Class string
-	// Message is its message.
-	Message string
-	// Cause is the cause, often nil; an *Error where Java's is known.
-	Cause error
-}
+// Error is a failed conversion; see package javaerr.
+type Error = javaerr.Error
 
 // Classes of errors.
 const (
-	DataException          = "org.apache.kafka.connect.errors.DataException"
-	SerializationException = "org.apache.kafka.common.errors.SerializationException"
-	ConfigException        = "org.apache.kafka.common.config.ConfigException"
+	DataException          = javaerr.DataException
+	SerializationException = javaerr.SerializationException
+	ConfigException        = javaerr.ConfigException
 )
-
-func (e *Error) Error() string {
-	if e.Cause == nil {
-		return e.Message
-	}
-	return strings.TrimRight(e.Message, ": ") + ": " + e.Cause.Error()
-}
-
-// Unwrap is the cause.
-func (e *Error) Unwrap() error { return e.Cause }
 
 func dataError(format string, args ...any) *Error {
 	return &Error{Class: DataException, Message: fmt.Sprintf(format, args...)}
@@ -100,6 +85,17 @@ func isDecimal(s *data.Schema) bool {
 // factory builds a converter from its own properties (prefix removed).
 type factory func(props map[string]string) (both, error)
 
+// registryFactory builds one that has a subject in a schema registry, which differs for keys and values.
+type registryFactory func(props map[string]string, isKey bool) (both, error)
+
+// registryFactories are the converters with a schema registry.
+var registryFactories = map[string]struct {
+	class string
+	build registryFactory
+}{
+	"AvroConverter": {avro.Class, func(props map[string]string, isKey bool) (both, error) { return avro.New(props, isKey) }},
+}
+
 // both is what all converters but SimpleHeaderConverter are.
 type both interface {
 	Converter
@@ -133,6 +129,9 @@ func Names() []string {
 	for _, f := range factories {
 		names = append(names, f.class)
 	}
+	for _, f := range registryFactories {
+		names = append(names, f.class)
+	}
 	return names
 }
 
@@ -140,7 +139,7 @@ func Names() []string {
 // with or without "Converter" ("Json"), as Kafka Connect's plugin aliases.
 // props are the converter's own (the prefix key.converter. removed).
 func New(class string, props map[string]string, isKey bool) (Converter, error) {
-	c, err := build(class, props)
+	c, err := build(class, props, isKey)
 	if err != nil {
 		kind := "value"
 		if isKey {
@@ -156,17 +155,20 @@ func NewHeader(class string, props map[string]string) (HeaderConverter, error) {
 	if simpleName(class) == simpleHeader {
 		return &simpleHeaderConverter{}, nil
 	}
-	c, err := build(class, props)
+	c, err := build(class, props, false)
 	if err != nil {
 		return nil, fmt.Errorf("header converter: %w", err)
 	}
 	return c, nil
 }
 
-func build(class string, props map[string]string) (both, error) {
+func build(class string, props map[string]string, isKey bool) (both, error) {
 	name := simpleName(class)
 	if f, ok := factories[name]; ok && (class == f.class || !strings.Contains(class, ".")) {
 		return f.build(props)
+	}
+	if f, ok := registryFactories[name]; ok && (class == f.class || !strings.Contains(class, ".")) {
+		return f.build(props, isKey)
 	}
 	if name == simpleHeader {
 		return nil, &Error{Class: ConfigException, Message: simpleHeader + " converts headers only; use it as header.converter"}
