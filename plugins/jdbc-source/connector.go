@@ -34,7 +34,7 @@ type connector struct {
 	tables []dialect.Table
 }
 
-func (c *connector) Start(ctx context.Context, raw connect.Config, host *connect.ConnectorContext) error {
+func (c *connector) Start(ctx context.Context, raw connect.Config, host *connect.ConnectorContext) error { //nolint:contextcheck // the watcher outlives Start, Stop ends it
 	c.raw, c.host = raw, host
 	if err := connect.BindWith(definition(), raw, &c.cfg); err != nil {
 		return err

@@ -163,15 +163,16 @@ func (t *task) add(ctx context.Context, s read.Source, topic string, partitions 
 			return connect.Retriable(err, 0)
 		}
 		found := false
-		for i, o := range stored {
+		for i, p := range partitions {
+			o := stored[i]
 			if len(o) == 0 {
 				continue
 			}
 			if at, err = plan.FromOffset(o); err != nil {
-				return fmt.Errorf("the stored offset of %v: %w; set or reset the offset of the connector", partitions[i], err)
+				return fmt.Errorf("the stored offset of %v: %w; set or reset the offset of the connector", p, err)
 			}
-			if _, v1 := partitions[i][protocolKey]; v1 && t.cfg.Split <= 1 {
-				own = partitions[i]
+			if _, v1 := p[protocolKey]; v1 && t.cfg.Split <= 1 {
+				own = p
 			}
 			found = true
 			break
@@ -222,7 +223,7 @@ func (t *task) Poll(ctx context.Context, out *connect.Batch) error {
 	}
 	// A pause or drain ends the query: a server should not keep it open for hours.
 	stop := context.AfterFunc(ctx, t.cancel)
-	done, err := s.Fill(t.query, t.conn, t.emit(s, out))
+	done, err := s.Fill(t.query, t.conn, t.emit(s, out)) //nolint:contextcheck // a query outlives the Poll that began it
 	if stop(); err != nil || ctx.Err() != nil {
 		t.disconnect()
 		if ctx.Err() != nil {

@@ -66,7 +66,7 @@ func postgres(t testing.TB) *database {
 	db.SetMaxIdleConns(-1) // a connection from before a restart is of no use after it
 	millis := func(c string) string { return "floor(extract(epoch from " + c + ") * 1000)::bigint::text" }
 	return &database{
-		DB: db, series: "generate_series(%d, %d) AS i", now: "clock_timestamp()",
+		DB: db, series: "generate_series(%d::bigint, %d::bigint) AS i", now: "clock_timestamp()",
 		columns: []column{
 			{"id", "bigint PRIMARY KEY", "i", "id::text"},
 			{"changed", "timestamptz NOT NULL", "clock_timestamp()", millis("changed")},
@@ -85,7 +85,7 @@ func postgres(t testing.TB) *database {
 			{"c_bytes", "bytea", "decode(md5(i::text), 'hex')", "encode(c_bytes, 'base64')"},
 			{"c_uuid", "uuid", "md5(i::text)::uuid", "c_uuid::text"},
 			{"c_json", "jsonb", "jsonb_build_object('i', i, 'a', jsonb_build_array(i, null))", "c_json::text"},
-			{"c_date", "date", "date '1960-01-01' + i % 40000", "(c_date - date '1970-01-01')::text"},
+			{"c_date", "date", "date '1960-01-01' + (i % 40000)::int", "(c_date - date '1970-01-01')::text"},
 			{"c_stamp", "timestamp(3)", "timestamp '1950-01-01' + i * interval '1234.567 seconds'", millis("c_stamp")},
 			{"c_array", "int[]", "ARRAY[i % 100, NULL, 5]", "replace(to_json(c_array)::text, ' ', '')"},
 		},

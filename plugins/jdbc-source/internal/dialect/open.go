@@ -168,8 +168,10 @@ func openPostgres(o Options, address string) (Database, error) {
 		set("statement_timeout", params.take("statement_timeout"))
 		set("options", params.take("options"))
 		target := params.take("targetServerType", "target_session_attrs")
-		if t, ok := map[string]string{"primary": "read-write", "master": "read-write", "secondary": "standby", "slave": "standby",
-			"preferSecondary": "prefer-standby", "preferSlave": "prefer-standby"}[target]; ok {
+		if t, ok := map[string]string{
+			"primary": "read-write", "master": "read-write", "secondary": "standby", "slave": "standby",
+			"preferSecondary": "prefer-standby", "preferSlave": "prefer-standby",
+		}[target]; ok {
 			target = t
 		}
 		set("target_session_attrs", target)
@@ -258,8 +260,10 @@ func openMySQL(o Options, address string) (Database, error) {
 	if z := params.take("zeroDateTimeBehavior"); z != "" {
 		db.zeroDate = strings.ToLower(strings.ReplaceAll(z, "convertToNull", "convert_to_null"))
 	}
-	tls := map[string]string{"required": "skip-verify", "verify_ca": "true", "verify_identity": "true", "preferred": "preferred", "disabled": "false", "disable": "false",
-		"trust": "skip-verify", "verify-ca": "true", "verify-full": "true", "": ""}
+	tls := map[string]string{
+		"required": "skip-verify", "verify_ca": "true", "verify_identity": "true", "preferred": "preferred", "disabled": "false", "disable": "false",
+		"trust": "skip-verify", "verify-ca": "true", "verify-full": "true", "": "",
+	}
 	mode, ok := tls[strings.ToLower(params.take("sslMode"))]
 	if !ok {
 		return nil, errors.New("the parameter sslMode of the address is not one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY")

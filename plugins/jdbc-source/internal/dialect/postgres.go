@@ -375,11 +375,11 @@ func (r *pgRows) Int(column int) (int64, bool, error) {
 		return n, true, err
 	case !c.binary:
 	case len(raw) == 2:
-		return int64(int16(binary.BigEndian.Uint16(raw))), true, nil //nolint:gosec // the bits are the number
+		return int64(int16(binary.BigEndian.Uint16(raw))), true, nil
 	case len(raw) == 4:
-		return int64(int32(binary.BigEndian.Uint32(raw))), true, nil //nolint:gosec // the bits are the number
+		return int64(int32(binary.BigEndian.Uint32(raw))), true, nil
 	case len(raw) == 8:
-		return int64(binary.BigEndian.Uint64(raw)), true, nil //nolint:gosec // the bits are the number
+		return int64(binary.BigEndian.Uint64(raw)), true, nil
 	}
 	return 0, false, fmt.Errorf("column %q (%s) holds no whole numbers", r.columns[column].Name, r.columns[column].Type)
 }

@@ -105,11 +105,11 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 		return pgCodec{schema: data.NewPrimitive(data.Boolean), binary: true, encode: sized(1, func(dst, raw []byte) []byte { return data.AppendBool(dst, raw[0] != 0) })}
 	case oidInt2:
 		return pgCodec{schema: data.NewPrimitive(data.Int16), binary: true, encode: sized(2, func(dst, raw []byte) []byte {
-			return data.AppendLong(dst, int64(int16(binary.BigEndian.Uint16(raw)))) //nolint:gosec // the bits are the number
+			return data.AppendLong(dst, int64(int16(binary.BigEndian.Uint16(raw))))
 		})}
 	case oidInt4:
 		return pgCodec{schema: data.NewPrimitive(data.Int32), binary: true, encode: sized(4, func(dst, raw []byte) []byte {
-			return data.AppendLong(dst, int64(int32(binary.BigEndian.Uint32(raw)))) //nolint:gosec // the bits are the number
+			return data.AppendLong(dst, int64(int32(binary.BigEndian.Uint32(raw))))
 		})}
 	case oidOID:
 		return pgCodec{schema: data.NewPrimitive(data.Int64), binary: true, encode: sized(4, func(dst, raw []byte) []byte {
@@ -117,11 +117,11 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 		})}
 	case oidInt8:
 		return pgCodec{schema: data.NewPrimitive(data.Int64), binary: true, encode: sized(8, func(dst, raw []byte) []byte {
-			return data.AppendLong(dst, int64(binary.BigEndian.Uint64(raw))) //nolint:gosec // the bits are the number
+			return data.AppendLong(dst, int64(binary.BigEndian.Uint64(raw)))
 		})}
 	case oidMoney:
 		return pgCodec{schema: data.NewDecimal(2), binary: true, encode: sized(8, func(dst, raw []byte) []byte {
-			return appendUnscaled(dst, int64(binary.BigEndian.Uint64(raw))) //nolint:gosec // the bits are the number
+			return appendUnscaled(dst, int64(binary.BigEndian.Uint64(raw)))
 		})}
 	case oidFloat4:
 		return pgCodec{schema: data.NewPrimitive(data.Float32), binary: true, encode: sized(4, func(dst, raw []byte) []byte {
@@ -151,7 +151,7 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 			if len(raw) != 4 {
 				return time.Time{}, errTorn
 			}
-			days := int64(int32(binary.BigEndian.Uint32(raw))) //nolint:gosec // the bits are the number
+			days := int64(int32(binary.BigEndian.Uint32(raw)))
 			return wallTime(s.Location, time.Unix((days+pgEpochDays)*86400, 0).UTC()), nil
 		}}
 	case oidTime:
@@ -159,7 +159,7 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 			if len(raw) != 8 {
 				return dst, errTorn
 			}
-			d := time.Duration(binary.BigEndian.Uint64(raw)) * time.Microsecond //nolint:gosec // below a day
+			d := time.Duration(binary.BigEndian.Uint64(raw)) * time.Microsecond
 			if d == day && g == ConnectLogical {
 				return dst, errors.New("the time 24:00:00 is outside of a day, which Connect's Time cannot hold; set timestamp.granularity=micros_long")
 			}
@@ -202,7 +202,7 @@ func pgDate(dst, raw []byte) ([]byte, error) {
 	if len(raw) != 4 {
 		return dst, errTorn
 	}
-	days := int64(int32(binary.BigEndian.Uint32(raw))) //nolint:gosec // the bits are the number
+	days := int64(int32(binary.BigEndian.Uint32(raw)))
 	if days != math.MaxInt32 && days != math.MinInt32 {
 		days += pgEpochDays
 	}
@@ -213,7 +213,7 @@ func pgMoment(raw []byte, loc *time.Location) (time.Time, error) {
 	if len(raw) != 8 {
 		return time.Time{}, errTorn
 	}
-	micros := int64(binary.BigEndian.Uint64(raw)) //nolint:gosec // the bits are the number
+	micros := int64(binary.BigEndian.Uint64(raw))
 	seconds, rest := micros/1e6, micros%1e6
 	return wallTime(loc, time.Unix(seconds+pgEpochSeconds, rest*1000).UTC()), nil
 }
@@ -223,7 +223,7 @@ func pgTimestamp(g Granularity, loc *time.Location) func(dst, raw []byte) ([]byt
 		if len(raw) != 8 {
 			return dst, errTorn
 		}
-		switch micros := int64(binary.BigEndian.Uint64(raw)); { //nolint:gosec // the bits are the number
+		switch micros := int64(binary.BigEndian.Uint64(raw)); {
 		case micros == math.MaxInt64:
 			return g.appendInfinity(dst, 1), nil
 		case micros == math.MinInt64:
@@ -298,7 +298,7 @@ func pgNumeric(dst, raw []byte, scale int) ([]byte, error) {
 	if len(raw) < 8 {
 		return dst, errTorn
 	}
-	n, weight, sign := int(binary.BigEndian.Uint16(raw)), int(int16(binary.BigEndian.Uint16(raw[2:]))), binary.BigEndian.Uint16(raw[4:]) //nolint:gosec // the bits are the number
+	n, weight, sign := int(binary.BigEndian.Uint16(raw)), int(int16(binary.BigEndian.Uint16(raw[2:]))), binary.BigEndian.Uint16(raw[4:])
 	if sign&pgNumericSpecial == pgNumericSpecial {
 		return dst, errors.New("NaN and infinities have no place in a Connect Decimal; exclude them, or cast the column to text in a query or view")
 	}
@@ -317,7 +317,7 @@ func pgNumeric(dst, raw []byte, scale int) ([]byte, error) {
 			return appendUnscaled(dst, out), nil
 		}
 	}
-	d := data.Decimal{Unscaled: pgNumericBig(raw, n), Scale: int32(4 * (n - 1 - weight))} //nolint:gosec // at most 2^16
+	d := data.Decimal{Unscaled: pgNumericBig(raw, n), Scale: int32(4 * (n - 1 - weight))}
 	return appendBig(dst, d, scale)
 }
 
@@ -361,7 +361,7 @@ func pgNumericInt(raw []byte) (int64, error) {
 	if len(unscaled) > 8 {
 		return 0, fmt.Errorf("the number has %d bytes, more than 64 bits", len(unscaled))
 	}
-	v := int64(int8(unscaled[0])) //nolint:gosec // the bits are the number
+	v := int64(int8(unscaled[0]))
 	for _, b := range unscaled[1:] {
 		v = v<<8 | int64(b)
 	}
@@ -431,7 +431,7 @@ func (a *pgArray) append(dst []byte, sizes []int) (_ []byte, err error) {
 		if len(a.rest) < 4 {
 			return dst, errTorn
 		}
-		n := int(int32(binary.BigEndian.Uint32(a.rest))) //nolint:gosec // the bits are the number
+		n := int(int32(binary.BigEndian.Uint32(a.rest)))
 		a.rest = a.rest[4:]
 		if n < 0 {
 			dst = append(dst, a.null...)

@@ -240,7 +240,7 @@ func (s *sqliteDB) column(c Column, sample driver.Value) driverColumn {
 		return newDriverColumn(c, primitive(data.String), sqliteString)
 	case strings.Contains(name, "BLOB"):
 		return newDriverColumn(c, primitive(data.Bytes), encodeBytes)
-	case strings.Contains(name, "REAL") || strings.Contains(name, "FLOA") || strings.Contains(name, "DOUB"):
+	case strings.Contains(name, "REAL") || strings.Contains(name, "FLOA") || strings.Contains(name, "DOUB"): //nolint:misspell // so SQLite says it
 		return newDriverColumn(c, primitive(data.Float64), sqliteFloat)
 	case (name == "DECIMAL" || name == "NUMERIC") && precision > 0:
 		b := numericSchema(s.settings.Numeric, precision, scale)

@@ -132,7 +132,7 @@ func numericSchema(m NumericMapping, precision, scale int) *data.Builder {
 	if scale > 0 && (m == NumericBestFitEagerDouble || m == NumericBestFit && precision <= 18) {
 		return data.NewPrimitive(data.Float64)
 	}
-	return data.NewDecimal(int32(scale)) //nolint:gosec // a scale is below 2^14
+	return data.NewDecimal(int32(scale))
 }
 
 // decimalTo gives the way from a decimal text to the mapped schema.

@@ -34,7 +34,9 @@ func TestTheNextQueryOfEachMode(t *testing.T) {
 		{"timestamp, first", Spec{Mode: Timestamp, From: "t", Times: []string{"a", "b"}}, Position{}, "SELECT * FROM t WHERE a|b < '11:00:00.000000' AND a|b IS NOT NULL ORDER BY a|b"},
 		{"timestamp is not paged", Spec{Mode: Timestamp, From: "t", Times: []string{"a"}, PageRows: 5}, Position{HasTime: true, Time: at}, "SELECT * FROM t WHERE a < '11:00:00.000000' AND a > '10:00:00.000000' ORDER BY a"},
 		{
-			"both", Spec{Mode: TimestampIncrementing, From: "t", Times: []string{"a"}, Inc: "k", PageRows: 5}, Position{HasTime: true, Time: at, HasInc: true, Inc: 7},
+			"both",
+			Spec{Mode: TimestampIncrementing, From: "t", Times: []string{"a"}, Inc: "k", PageRows: 5},
+			Position{HasTime: true, Time: at, HasInc: true, Inc: 7},
 			"SELECT * FROM t WHERE a < '11:00:00.000000' AND a >= '10:00:00.000000' AND (a > '10:00:00.000000' OR k > 7) ORDER BY a, k LIMIT 5",
 		},
 	} {
