@@ -38,7 +38,7 @@ generate: ## Generate gen/ from the protocol files in proto/
 	@tools/generate
 
 chaos: build ## The fault tests in their long form: 200 kills of each plugin, a broker that is away for a minute
-	@tools/test ./test/e2e -run 'Killed|GoesAway' -args -long
+	@tools/test ./test/e2e -run 'Killed|GoesAway|Survive' -args -long
 
 bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/benchmarks.md (BENCHARGS=-short for a quick look)
 	@go run ./test/bench $(BENCHARGS)
