@@ -13,5 +13,5 @@
 // place of the fault, not 500; connectors whose names have slashes, backslashes or percent signs can be reached;
 // conflicts and timeouts carry Retry-After.
 //
-// Neighbours: it knows host/herder and nothing deeper.
+// Neighbours: it knows host/herder and host/loggers, which knows nothing of the host; nothing deeper.
 package rest
