@@ -121,22 +121,23 @@ func (d *database) readTopic(t testing.TB, bootstrap, name string) *topic {
 	return &topic{db: d, client: client, latest: map[int64]sum{}, seen: map[string]bool{}, sample: map[int64]string{}}
 }
 
-// more reads what there is.
+// more reads until nothing comes any more.
 func (p *topic) more(t testing.TB) {
 	t.Helper()
-	for {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		fetches := p.client.PollFetches(ctx)
-		cancel()
-		n := 0
-		fetches.EachRecord(func(r *kgo.Record) {
-			n++
-			p.take(t, r.Value)
-		})
-		if n == 0 {
-			return
-		}
+	for p.some(t) > 0 {
 	}
+}
+
+// some reads one fetch.
+func (p *topic) some(t testing.TB) (n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	p.client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+		n++
+		p.take(t, r.Value)
+	})
+	return n
 }
 
 func (p *topic) take(t testing.TB, value []byte) {
@@ -224,10 +225,11 @@ func testTable(t *testing.T, d *database) {
 
 	// In the middle of the first read.
 	harness.Eventually(t, time.Minute, "the first rows arrive", func() (bool, string) {
-		items.more(t)
+		items.some(t)
 		return items.records > 0, "none"
 	})
 	kill(t, w)
+	t.Logf("killed when %d of %d rows were seen", items.records, n)
 	d.insert(t, "items", n+1, n+2000)
 	if d.restart != nil {
 		d.restart(t)
