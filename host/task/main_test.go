@@ -314,6 +314,7 @@ func (s *scriptedSource) SendLogLevel(level slog.Level) error {
 	s.level.Store(int64(level))
 	return nil
 }
+
 func (s *scriptedSource) SendDrain(time.Duration) error {
 	_ = s.record(func() { s.drains++ })
 	s.onDrain(s)
