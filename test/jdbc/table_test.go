@@ -124,7 +124,8 @@ func (d *database) readTopic(t testing.TB, bootstrap, name string) *topic {
 // more reads until nothing comes any more.
 func (p *topic) more(t testing.TB) {
 	t.Helper()
-	for p.some(t) > 0 {
+	for more := true; more; {
+		more = p.some(t) > 0
 	}
 }
 
