@@ -51,6 +51,16 @@ var shortTimeouts = Timeouts{
 	Answer: 2 * time.Second, Send: 2 * time.Second, Ping: 2 * time.Second, Shutdown: time.Second, Term: 300 * time.Millisecond,
 }
 
+// patientTimeouts are for plugins that take memory: on a busy machine they need a
+// while to reach their limit, and it is the limit that must end them.
+var patientTimeouts = Timeouts{
+	Handshake: 5 * time.Second, Describe: 30 * time.Second, Validate: 30 * time.Second, Start: 30 * time.Second,
+	Answer: 30 * time.Second, Send: 30 * time.Second, Ping: 30 * time.Second, Shutdown: time.Second, Term: 300 * time.Millisecond,
+}
+
+// patientBound is the bound of calls with patientTimeouts.
+const patientBound = 40 * time.Second
+
 // bound is the time within which every call on a hostile plugin must have an outcome.
 const bound = 8 * time.Second
 

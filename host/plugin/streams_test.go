@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func runSource(instance *Instance, script string, records uint64) (uint64, error
 	}
 	defer stream.Close()
 	// The deadline of a drain, and of a task that sends nothing, is the caller's.
-	deadline := time.AfterFunc(3*time.Second, func() { stream.cancel(&TimeoutError{What: "the task took too long"}) })
+	deadline := time.AfterFunc(patience(script, 3*time.Second), func() { stream.cancel(&TimeoutError{What: "the task took too long"}) })
 	defer deadline.Stop()
 	var seen uint64
 	draining := false
@@ -76,7 +77,7 @@ func runSink(instance *Instance, script string) (Flushed, error) {
 	}
 	defer stream.Close()
 	// The deadlines of assign, put, flush and drain are the caller's.
-	deadline := time.AfterFunc(2*time.Second, func() { stream.cancel(&TimeoutError{What: "the task took too long"}) })
+	deadline := time.AfterFunc(patience(script, 2*time.Second), func() { stream.cancel(&TimeoutError{What: "the task took too long"}) })
 	defer deadline.Stop()
 	var flushed Flushed
 	for {
@@ -306,11 +307,25 @@ func TestAHostilePluginIsAnErrorOfItsOwn(t *testing.T) {
 	beside.end(t)
 }
 
+func takesMemory(script string) bool { return strings.HasSuffix(script, "memory") }
+
+// patience is how long a test waits for a stream of a script.
+func patience(script string, usual time.Duration) time.Duration {
+	if takesMemory(script) {
+		return patientTimeouts.Answer
+	}
+	return usual
+}
+
 func runHostileCase(t *testing.T, c hostileCase, beside *steady) {
 	t.Run(c.script, func(t *testing.T) {
 		t.Parallel()
-		h := newTestHost(t, shortTimeouts)
-		within(t, bound, func() {
+		timeouts, limit := shortTimeouts, bound
+		if takesMemory(c.script) {
+			timeouts, limit = patientTimeouts, patientBound
+		}
+		h := newTestHost(t, timeouts)
+		within(t, limit, func() {
 			instance, err := h.acquire("hostile", c.script)
 			require.NoError(t, err)
 			defer instance.Release()

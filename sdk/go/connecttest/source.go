@@ -14,7 +14,7 @@ import (
 
 const (
 	// waitTimeout is how long a helper waits for what should come.
-	waitTimeout = 10 * time.Second
+	waitTimeout = time.Minute
 	// DefaultCreditBytes is the credit that a run grants.
 	DefaultCreditBytes = 8 << 20
 )
