@@ -22,6 +22,10 @@
 // Shapes: in, a SourceConfig or SinkConfig with what the task needs; out, the
 // error of Run, calls of the Listener and a Snapshot of counters.
 //
-// It imports host/plugin, host/kafka, host/store (types only), host/convert and
-// sdk/go/wire and data. It may not import host/worker, host/herder or host/config.
+// A record that cannot be handled goes the way of errors.tolerance: retried,
+// skipped, written to the dead letters, or the end of the task. Transforms, when
+// there are any, run before the converters of a source and behind those of a sink.
+//
+// It imports host/plugin, host/kafka, host/store (types only), host/convert,
+// host/transform and sdk/go/wire and data. It may not import host/worker, host/herder or host/config.
 package task
