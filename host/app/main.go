@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/tailrace/tailrace/host/cli"
+	"github.com/tailrace/tailrace/host/config"
 )
 
 // gcPercent keeps the heap small: the worker's data are short-lived batches, and
@@ -32,10 +33,18 @@ func Main(version string) int {
 		}
 	}()
 	a := &app{version: version}
-	return cli.Run(ctx, cli.Commands{Version: version, Standalone: a.standalone, Dev: a.dev, Plugins: a.plugins}, os.Args[1:])
+	return cli.Run(ctx, cli.Commands{
+		Version: version, Standalone: a.standalone, Dev: a.dev, Plugins: a.plugins, ParseConnector: parseConnector, IsSecret: config.IsSecretName,
+	}, os.Args[1:])
 }
 
 // app is what all commands share.
 type app struct {
 	version string
+}
+
+// parseConnector reads a connector file as a standalone worker does.
+func parseConnector(file string, text []byte) (cli.ConnectorFile, error) {
+	k, err := config.ParseConnectorFile(file, text)
+	return cli.ConnectorFile{Name: k.Name, Config: k.Config, InitialState: k.InitialState}, err
 }

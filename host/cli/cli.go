@@ -9,6 +9,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tailrace/tailrace/host/cli/client"
 )
 
 // Commands are what the commands do.
@@ -17,6 +19,17 @@ type Commands struct {
 	Standalone func(context.Context, Standalone) error
 	Dev        func(context.Context, Dev) error
 	Plugins    func(context.Context, PluginSource) (PluginListing, error)
+	// ParseConnector reads the text of a connector file; file is used in errors.
+	ParseConnector func(file string, text []byte) (ConnectorFile, error)
+	// IsSecret tells whether the name of a configuration key sounds like a secret.
+	IsSecret func(key string) bool
+}
+
+// ConnectorFile is what a connector file holds. InitialState is RUNNING, PAUSED, STOPPED or "".
+type ConnectorFile struct {
+	Name         string
+	Config       map[string]string
+	InitialState string
 }
 
 // Logging says what is logged and how.
@@ -43,11 +56,39 @@ type Ready struct {
 	Data, Plugins string
 }
 
-// The exit statuses.
+// The exit statuses, documented in docs/cli.md.
 const (
-	statusFailed = 1
-	statusUsage  = 2
+	statusFailed      = 1
+	statusUsage       = 2
+	statusNotFound    = 3
+	statusUnreachable = 4
+	statusRefused     = 5
+	statusConflict    = 6
+	statusFound       = 7
 )
+
+// statusOf is the exit status of an error.
+func statusOf(err error) int {
+	var usage usageError
+	var invalid invalidError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		return statusUsage
+	case errors.Is(err, errFound):
+		return statusFound
+	case errors.As(err, &invalid), client.IsRefused(err):
+		return statusRefused
+	case client.IsNotFound(err):
+		return statusNotFound
+	case client.IsUnreachable(err):
+		return statusUnreachable
+	case client.IsConflict(err):
+		return statusConflict
+	}
+	return statusFailed
+}
 
 // usageError is a command that was called wrongly.
 type usageError struct{ error }
@@ -57,16 +98,14 @@ func Run(ctx context.Context, c Commands, args []string) int {
 	root := newRoot(c) //nolint:contextcheck // commands get the context when they run
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
+	status := statusOf(err)
+	if status != 0 && status != statusFound {
+		fmt.Fprintln(os.Stderr, "tailrace: "+clean(err.Error()))
 	}
-	fmt.Fprintln(os.Stderr, "tailrace: "+err.Error())
-	var usage usageError
-	if errors.As(err, &usage) {
+	if status == statusUsage {
 		fmt.Fprintln(os.Stderr, "Run 'tailrace help' for the commands.")
-		return statusUsage
 	}
-	return statusFailed
+	return status
 }
 
 func newRoot(c Commands) *cobra.Command {
@@ -75,7 +114,7 @@ func newRoot(c Commands) *cobra.Command {
 		Use:   "tailrace",
 		Short: "Runs Kafka Connect connectors as separate programs",
 		Long: "Tailrace moves data between Kafka and other systems. It runs connectors as separate programs, and understands\n" +
-			"the configuration files and the REST API of Kafka Connect 4.1.",
+			"the configuration files and the REST API of Kafka Connect 4.1. It is also a client of that API.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -84,7 +123,10 @@ func newRoot(c Commands) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().TextVar(&logging.Level, "log-level", slog.LevelInfo, "least level that is logged: debug, info, warn, error")
 	root.PersistentFlags().BoolVar(&logging.JSON, "log-json", false, "log as JSON, one object a line")
-	root.AddCommand(newStandalone(c, &logging), newDev(c, &logging), newPlugin(c, &logging), newVersion(c))
+	r := &remote{commands: c}
+	root.AddCommand(
+		newStandalone(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging), newDoctor(r), newContext(r), newVersion(c),
+	)
 	wrapUsage(root)
 	return root
 }

@@ -3,8 +3,10 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +30,16 @@ func (c *calls) commands() Commands {
 			c.plugins = append(c.plugins, o)
 			return c.listing, c.fail
 		},
+		ParseConnector: parseJSON,
+		IsSecret:       func(key string) bool { return strings.HasSuffix(key, "password") },
 	}
+}
+
+// parseJSON reads the flat form only.
+func parseJSON(_ string, text []byte) (ConnectorFile, error) {
+	var config map[string]string
+	err := json.Unmarshal(text, &config)
+	return ConnectorFile{Name: config["name"], Config: config}, err
 }
 
 func (c *calls) run(args ...string) (output string, err error) {
@@ -90,7 +101,7 @@ func TestPluginsAreShownWithWhatIsWrong(t *testing.T) {
 			Class: "file-source", Kind: "source", Version: "1.0", Aliases: []string{"FileStreamSource"}, Path: "/p/file-source", Documentation: "Reads files.",
 			Keys: []PluginKey{{Name: "file", Type: "STRING", Required: true, Documentation: "The file."}},
 		}},
-		Broken: []BrokenPlugin{{"/p/noise", "it is not executable; chmod +x"}},
+		Broken: []BrokenPlugin{{Path: "/p/noise", Reason: "it is not executable; chmod +x"}},
 	}}
 	out, err := c.run("plugin", "list", "--plugins", "/p")
 	require.NoError(t, err)

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tailrace/tailrace/host/cli/client"
 )
 
 // PluginSource says where plugins are: folders with commas between, or the plugin.path of a worker file.
@@ -18,91 +19,133 @@ type PluginSource struct {
 
 // PluginListing is what is in folders of plugins.
 type PluginListing struct {
-	Plugins []PluginEntry
-	Broken  []BrokenPlugin
+	Plugins []PluginEntry  `json:"plugins"`
+	Broken  []BrokenPlugin `json:"broken"`
 }
 
 // PluginEntry is one connector that a plugin offers.
 type PluginEntry struct {
-	Class, Kind, Version string
-	Aliases              []string
-	Plugin, SDK, Path    string
-	Documentation        string
-	Keys                 []PluginKey
+	Class         string      `json:"class"`
+	Kind          string      `json:"type"`
+	Version       string      `json:"version"`
+	Aliases       []string    `json:"aliases"`
+	Plugin        string      `json:"plugin"`
+	SDK           string      `json:"sdk"`
+	Path          string      `json:"path"`
+	Documentation string      `json:"documentation"`
+	Keys          []PluginKey `json:"keys"`
 }
 
 // PluginKey is one configuration key.
 type PluginKey struct {
-	Name, Type, Importance, Default, Documentation string
-	Required                                       bool
+	Name          string `json:"name"`
+	Type          string `json:"type"`
+	Importance    string `json:"importance"`
+	Default       string `json:"default_value"`
+	Documentation string `json:"documentation"`
+	Required      bool   `json:"required"`
 }
 
 // BrokenPlugin is an entry that cannot be used.
-type BrokenPlugin struct{ Path, Reason string }
+type BrokenPlugin struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
 
-func newPlugin(c Commands, logging *Logging) *cobra.Command {
+func newPlugin(c Commands, r *remote, logging *Logging) *cobra.Command {
 	var from PluginSource
 	cmd := &cobra.Command{
 		Use:   "plugin",
-		Short: "Look at installed plugins",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Short: "Look at installed plugins, in folders or of a running worker",
+		Long: "Looks into folders of plugins, and says why one cannot be used. With --server or --context, it asks a running worker, which\n" +
+			"may be Kafka Connect itself.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&from.Folders, "plugins", "", "folders of plugins, with commas between (default: plugins, beside the program)")
 	cmd.PersistentFlags().StringVar(&from.WorkerFile, "worker", "", "take plugin.path from this worker.properties")
+	r.flags(cmd)
+	asks := func() bool { return r.server != "" || r.context != "" }
 	look := func(ctx context.Context) (PluginListing, error) {
 		from.Logging = *logging
 		return c.Plugins(ctx, from)
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(newPluginList(r, asks, look), newPluginDescribe(r, asks, look))
+	return cmd
+}
+
+// lookup finds the plugins of folders.
+type lookup func(context.Context) (PluginListing, error)
+
+func newPluginList(r *remote, asks func() bool, look lookup) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List connectors, and what cannot be used with the reason",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if asks() {
+				return r.with(func(ctx context.Context, c *client.Client, p *printer, _ []string) error {
+					return listRemote(ctx, c, p, all)
+				})(cmd, args)
+			}
 			l, err := look(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return printPlugins(cmd, l)
+			return printPlugins(r.printer(cmd), l)
 		},
-	}, &cobra.Command{
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "with --server: transforms, predicates and converters too")
+	return cmd
+}
+
+func newPluginDescribe(r *remote, asks func() bool, look lookup) *cobra.Command {
+	return &cobra.Command{
 		Use:   "describe CLASS",
 		Short: "Show a connector's configuration keys",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asks() {
+				return r.with(func(ctx context.Context, c *client.Client, p *printer, args []string) error {
+					return describeRemote(ctx, c, p, args[0])
+				})(cmd, args)
+			}
 			l, err := look(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return describe(cmd, l, args[0])
+			return describe(r.printer(cmd), l, args[0])
 		},
-	})
-	return cmd
+	}
 }
 
-func printPlugins(cmd *cobra.Command, l PluginListing) error {
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "CONNECTOR\tTYPE\tVERSION\tPLUGIN")
-	for _, p := range l.Plugins {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Class, p.Kind, p.Version, p.Path)
-	}
-	if err := w.Flush(); err != nil {
+func printPlugins(p *printer, l PluginListing) error {
+	if done, err := p.value(l); done {
 		return err
 	}
+	rows := make([][]string, 0, len(l.Plugins))
+	for _, x := range l.Plugins {
+		rows = append(rows, []string{x.Class, x.Kind, x.Version, x.Path})
+	}
+	p.table([]string{"connector", "type", "version", "plugin"}, rows)
 	for _, b := range l.Broken {
-		fmt.Fprintf(cmd.OutOrStdout(), "cannot be used: %s: %s\n", b.Path, b.Reason)
+		p.line("cannot be used: %s: %s", b.Path, b.Reason)
 	}
 	return nil
 }
 
-func describe(cmd *cobra.Command, l PluginListing, class string) error {
+func describe(to *printer, l PluginListing, class string) error {
 	var names []string
 	for _, p := range l.Plugins {
 		names = append(names, p.Class)
 		if p.Class != class && !slices.Contains(p.Aliases, class) {
 			continue
 		}
-		out := cmd.OutOrStdout()
+		if done, err := to.value(p); done {
+			return err
+		}
+		out := to.out
 		fmt.Fprintf(out, "%s  %s %s\n%s\n\nplugin   %s (%s)\n", p.Class, p.Kind, p.Version, p.Documentation, p.Path, p.SDK)
 		if len(p.Aliases) > 0 {
 			fmt.Fprintf(out, "aliases  %s\n", strings.Join(p.Aliases, ", "))

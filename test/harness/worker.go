@@ -81,6 +81,9 @@ func Start(t testing.TB, c Config) *Worker {
 // PID is the worker's process id.
 func (w *Worker) PID() int { return w.cmd.Process.Pid }
 
+// URL is the base of the worker's REST API.
+func (w *Worker) URL() string { return w.url }
+
 // Start starts the worker again after Stop or Kill.
 func (w *Worker) Start() {
 	w.T.Helper()

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tailrace/tailrace/host/cli/client"
+)
+
+// verdict is how a check ended.
+type verdict string
+
+const (
+	fine    verdict = "ok"
+	warning verdict = "warning"
+	trouble verdict = "problem"
+)
+
+// finding is one check with what was found and what to do.
+type finding struct {
+	Check   string  `json:"check"`
+	Verdict verdict `json:"verdict"`
+	Found   string  `json:"found"`
+	Fix     string  `json:"fix,omitempty"`
+}
+
+// facts are what a worker tells about itself. An error stands where it did not answer.
+type facts struct {
+	server     string
+	took       time.Duration // of the first answer
+	about      client.About
+	aboutErr   error
+	health     client.Health
+	healthErr  error
+	plugins    []client.Plugin
+	pluginsErr error
+	connectors map[string]client.Expanded
+	listErr    error
+}
+
+// slowAnswer is the time above which a worker is busy or far away.
+const slowAnswer = 2 * time.Second
+
+func newDoctor(r *remote) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check a worker and its connectors, and say what to fix",
+		Long: fmt.Sprintf("Checks what the REST API tells: whether the worker answers and is ready, its Kafka cluster, its plugins, and the state of\n"+
+			"every connector and task. The status is %d when there is a problem.", statusFound),
+		Args: cobra.NoArgs,
+		RunE: r.with(func(ctx context.Context, c *client.Client, p *printer, _ []string) error {
+			findings := diagnose(gather(ctx, c))
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := printFindings(p, findings); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(findings, func(f finding) bool { return f.Verdict == trouble }) {
+				return errFound
+			}
+			return nil
+		}),
+	}
+	r.flags(cmd)
+	return cmd
+}
+
+// gather asks the worker; when it cannot be reached, nothing more is asked.
+func gather(ctx context.Context, c *client.Client) facts {
+	f := facts{server: c.Server()}
+	start := time.Now()
+	f.about, f.aboutErr = c.About(ctx)
+	f.took = time.Since(start)
+	if client.IsUnreachable(f.aboutErr) {
+		return f
+	}
+	f.health, f.healthErr = c.Health(ctx)
+	f.plugins, f.pluginsErr = c.Plugins(ctx, true)
+	f.connectors, f.listErr = c.Connectors(ctx)
+	return f
+}
+
+// diagnose judges what a worker told.
+func diagnose(f facts) []finding {
+	if f.aboutErr != nil {
+		fix := "check that a worker runs there, and the address: --server, TAILRACE_SERVER, or tailrace context"
+		if !client.IsUnreachable(f.aboutErr) {
+			fix = "check that this is the address of a Kafka Connect REST API, and the credentials"
+		}
+		return []finding{{"REST API", trouble, f.aboutErr.Error(), fix}}
+	}
+	out := []finding{{Check: "REST API", Verdict: fine, Found: fmt.Sprintf("%s answers as Kafka Connect %s", f.server, f.about.Version)}}
+	if f.took > slowAnswer {
+		out[0].Verdict, out[0].Fix = warning, "the answer took "+f.took.Round(time.Millisecond).String()+": look at the load of the worker and the network"
+	}
+	out = append(out, ready(f), broker(f), offered(f))
+	return append(out, connectorFindings(f)...)
+}
+
+func ready(f facts) finding {
+	x := finding{Check: "worker", Verdict: fine, Found: f.health.Message}
+	switch {
+	case client.IsNotFound(f.healthErr):
+		x.Found = "this version does not tell its health"
+	case f.healthErr != nil:
+		x.Verdict, x.Found = trouble, f.healthErr.Error()
+		x.Fix = "wait while it starts; if it stays so, look at the worker's log, and whether it reaches its broker"
+	}
+	return x
+}
+
+func broker(f facts) finding {
+	if f.about.KafkaClusterID == "" {
+		return finding{"Kafka", trouble, "the worker does not know its Kafka cluster", "check bootstrap.servers and the security settings of the worker, and that the broker runs"}
+	}
+	return finding{Check: "Kafka", Verdict: fine, Found: "cluster " + f.about.KafkaClusterID}
+}
+
+func offered(f facts) finding {
+	switch {
+	case f.pluginsErr != nil:
+		return finding{"plugins", trouble, f.pluginsErr.Error(), "look at the worker's log"}
+	case len(f.plugins) == 0:
+		return finding{"plugins", trouble, "the worker offers no connector", "check plugin.path in the worker's properties; tailrace plugin list --worker FILE says what is wrong with a plugin"}
+	}
+	return finding{Check: "plugins", Verdict: fine, Found: fmt.Sprintf("%d connectors can be run", len(classes(f.plugins)))}
+}
+
+func connectorFindings(f facts) []finding {
+	if f.listErr != nil {
+		return []finding{{"connectors", trouble, f.listErr.Error(), "if it is a conflict, wait for the rebalance to end; otherwise look at the worker's log"}}
+	}
+	var out []finding
+	for _, name := range slices.Sorted(maps.Keys(f.connectors)) {
+		if x := examine(name, f.connectors[name]); x.Verdict != fine {
+			out = append(out, x)
+		}
+	}
+	if well := len(f.connectors) - len(out); well > 0 || len(f.connectors) == 0 {
+		out = append(out, finding{Check: "connectors", Verdict: fine, Found: fmt.Sprintf("%d of %d are well", well, len(f.connectors))})
+	}
+	return out
+}
+
+// examine judges one connector.
+func examine(name string, k client.Expanded) finding {
+	x := finding{Check: "connector " + name, Verdict: trouble}
+	switch {
+	case k.Info != nil && k.Info.Type == "unknown":
+		x.Found = "the worker does not offer its plugin " + k.Info.Config["connector.class"]
+		x.Fix = "install the plugin into plugin.path, or correct connector.class: tailrace connector edit " + name
+		return x
+	case k.Status == nil:
+		x.Verdict, x.Found, x.Fix = warning, "it has no status yet", "look again in a moment"
+		return x
+	}
+	s := *k.Status
+	if reason := failure(s); reason != "" || s.Connector.State == stateFailed || slices.ContainsFunc(s.Tasks, func(t client.TaskStatus) bool { return t.State == stateFailed }) {
+		x.Found = strings.TrimRight("it has failed: "+reason, ": ")
+		x.Fix = fmt.Sprintf("mend the cause (tailrace connector status %s --trace), then tailrace connector restart %s --include-tasks --only-failed", name, name)
+		return x
+	}
+	x.Verdict = warning
+	switch waits := unlike(s, stateRunning); {
+	case s.Connector.State == statePaused || s.Connector.State == stateStopped:
+		x.Found, x.Fix = "it is "+s.Connector.State, "if that is not wanted: tailrace connector resume "+name
+	case s.Connector.State == "UNASSIGNED" || slices.ContainsFunc(s.Tasks, func(t client.TaskStatus) bool { return t.State == "UNASSIGNED" }):
+		x.Found, x.Fix = waits, "a rebalance is under way, or a worker has gone (scheduled.rebalance.max.delay.ms); look again in some minutes"
+	case waits != "":
+		x.Found, x.Fix = waits, "look again in a moment; if it stays so, look at the worker's log"
+	default:
+		x.Verdict = fine
+	}
+	return x
+}
+
+func printFindings(p *printer, findings []finding) error {
+	if done, err := p.value(findings); done {
+		return err
+	}
+	for _, f := range findings {
+		mark := fmt.Sprintf("%-8s", f.Verdict)
+		if p.colour {
+			mark = strings.Replace(mark, string(f.Verdict), coloured(string(f.Verdict)), 1)
+		}
+		fmt.Fprintf(p.out, "%s %s: %s\n", mark, clean(f.Check), clean(f.Found))
+		if f.Fix != "" {
+			fmt.Fprintf(p.out, "         fix: %s\n", clean(f.Fix))
+		}
+	}
+	return nil
+}
