@@ -12,13 +12,11 @@ import (
 // appended to Block, each closed by its End method. One goroutine; reused
 // after Reset.
 type SinkBatchBuilder struct {
-	// Block takes the bytes of the record under construction.
-	Block []byte
+	block
 
 	partition   uint32
 	tsType      pluginv1.TimestampType
 	count       int
-	mark        int
 	firstOffset int64
 	gap         bool
 	deltas      []uint64
@@ -69,12 +67,6 @@ func (b *SinkBatchBuilder) SetTopic(topic string) {
 	b.topic.push(uint32(len(b.topics) - 1))
 }
 
-func (b *SinkBatchBuilder) part() uint32 {
-	n := len(b.Block) - b.mark
-	b.mark = len(b.Block)
-	return uint32(n)
-}
-
 // EndKey closes the key, under a schema id.
 func (b *SinkBatchBuilder) EndKey(schema uint32) {
 	b.keyLen.push(b.part())
@@ -98,9 +90,6 @@ func (b *SinkBatchBuilder) Len() int { return b.count }
 
 // Cost is what the batch takes from the credit.
 func (b *SinkBatchBuilder) Cost() int64 { return BatchCost(len(b.Block), b.count) }
-
-// Full says that the batch has reached its size.
-func (b *SinkBatchBuilder) Full() bool { return len(b.Block) >= TargetBlockBytes }
 
 // Message closes the batch; the message is valid until Reset.
 func (b *SinkBatchBuilder) Message() (*pluginv1.SinkBatch, error) {

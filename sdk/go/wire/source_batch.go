@@ -41,11 +41,9 @@ type RecordHead struct {
 // A builder is used by one goroutine and reused after Reset; the message that
 // Message returns is valid until then.
 type SourceBatchBuilder struct {
-	// Block takes the bytes of the record under construction.
-	Block []byte
+	block
 
 	count      int
-	mark       int
 	topics     []string
 	topic      column[uint32]
 	partition  column[int32]
@@ -82,12 +80,6 @@ func (b *SourceBatchBuilder) Begin(h RecordHead) {
 	b.source.push(h.SourcePartition)
 }
 
-func (b *SourceBatchBuilder) part() uint32 {
-	n := len(b.Block) - b.mark
-	b.mark = len(b.Block)
-	return uint32(n)
-}
-
 // EndKey closes the key, under a schema id.
 func (b *SourceBatchBuilder) EndKey(schema uint32) {
 	b.keyLen.push(b.part())
@@ -117,9 +109,6 @@ func (b *SourceBatchBuilder) Len() int { return b.count }
 
 // Cost is what the batch takes from the credit.
 func (b *SourceBatchBuilder) Cost() int64 { return BatchCost(len(b.Block), b.count) }
-
-// Full says that the batch has reached its size.
-func (b *SourceBatchBuilder) Full() bool { return len(b.Block) >= TargetBlockBytes }
 
 // Message closes the batch. It fails when the batch passes the limits.
 func (b *SourceBatchBuilder) Message(firstSeq uint64) (*pluginv1.SourceBatch, error) {
