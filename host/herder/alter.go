@@ -20,7 +20,7 @@ import (
 )
 
 // AlterOffsets implements Herder: single offsets of a stopped connector are set or reset (KIP-875).
-func (s *Standalone) AlterOffsets(ctx context.Context, name string, changes []OffsetChange) (string, error) {
+func (s *core) AlterOffsets(ctx context.Context, name string, changes []OffsetChange) (string, error) {
 	if len(changes) == 0 {
 		return "", failed(BadRequest, "Partitions / offsets need to be provided for an alter offsets request")
 	}
@@ -28,12 +28,12 @@ func (s *Standalone) AlterOffsets(ctx context.Context, name string, changes []Of
 }
 
 // ResetOffsets implements Herder: a stopped connector forgets where it was.
-func (s *Standalone) ResetOffsets(ctx context.Context, name string) (string, error) {
+func (s *core) ResetOffsets(ctx context.Context, name string) (string, error) {
 	return s.modifyOffsets(ctx, name, "reset", nil)
 }
 
 // modifyOffsets changes the offsets of a stopped connector; without changes it resets all of them.
-func (s *Standalone) modifyOffsets(ctx context.Context, name, done string, changes []OffsetChange) (string, error) {
+func (s *core) modifyOffsets(ctx context.Context, name, done string, changes []OffsetChange) (string, error) {
 	c, unlock, err := s.holdStopped(name)
 	if err != nil {
 		return "", err
@@ -64,9 +64,9 @@ func (s *Standalone) modifyOffsets(ctx context.Context, name, done string, chang
 }
 
 // holdStopped makes sure that a connector is stopped and stays so until unlock.
-func (s *Standalone) holdStopped(name string) (c store.ConnectorSnapshot, unlock func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *core) holdStopped(name string) (c store.ConnectorSnapshot, unlock func(), err error) {
+	s.holding.Lock()
+	defer s.holding.Unlock()
 	c, ok := s.configs.Snapshot().Connectors[name]
 	switch {
 	case !ok:
@@ -79,20 +79,26 @@ func (s *Standalone) holdStopped(name string) (c store.ConnectorSnapshot, unlock
 	}
 	s.held[name] = true
 	return c, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		s.holding.Lock()
+		defer s.holding.Unlock()
 		delete(s.held, name)
 	}, nil
 }
 
-func (s *Standalone) heldError(name string) *Error {
+func (s *core) isHeld(name string) bool {
+	s.holding.Lock()
+	defer s.holding.Unlock()
+	return s.held[name]
+}
+
+func (s *core) heldError(name string) *Error {
 	e := failed(Conflict, "The offsets of connector %s are being modified by another request; try again when it is done", name)
 	e.RetryAfter = retrySoon
 	return e
 }
 
 // modifySource tells the connector of its new source offsets and stores them.
-func (s *Standalone) modifySource(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved, changes []OffsetChange) (bool, error) {
+func (s *core) modifySource(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved, changes []OffsetChange) (bool, error) {
 	stored, err := s.offsets.Connector(ctx, name)
 	if err != nil {
 		return false, fmt.Errorf("read the offsets of connector %s: %w", name, err)
@@ -257,7 +263,7 @@ func canonical(text []byte) string {
 
 // tellOffsets asks the connector, which does not run, to check and note its new offsets. handled says that the connector
 // knows them to be right.
-func (s *Standalone) tellOffsets(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved,
+func (s *core) tellOffsets(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved,
 	source []plugin.OffsetChange, sink []plugin.KafkaOffsetChange,
 ) (handled bool, err error) {
 	launch, resolution := s.launch(name, resolved, props)
@@ -286,7 +292,7 @@ func (s *Standalone) tellOffsets(ctx context.Context, name string, props map[str
 }
 
 // modifySink changes the offsets of a sink's consumer group.
-func (s *Standalone) modifySink(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved, changes []OffsetChange) (bool, error) {
+func (s *core) modifySink(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved, changes []OffsetChange) (bool, error) {
 	wanted, err := readSinkChanges(changes)
 	if err != nil {
 		return false, err
@@ -413,7 +419,7 @@ func javaText(v any) string {
 }
 
 // launch says for whom a process is wanted that asks a connector, and gives its configuration with secrets resolved.
-func (s *Standalone) launch(name string, resolved plugin.Resolved, props map[string]string) (plugin.Launch, config.Resolution) {
+func (s *core) launch(name string, resolved plugin.Resolved, props map[string]string) (plugin.Launch, config.Resolution) {
 	resolution := s.settings.Providers.Resolve(props)
 	masker := resolution.Masker(definition(resolved.Connector.ConfigKeys))
 	launch := plugin.Launch{Plugin: resolved.Plugin, Connector: name, Task: plugin.NoTask, Isolation: plugin.IsolateConnector, Mask: masker.Text}

@@ -2,83 +2,46 @@ package herder
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/store"
 )
 
-// settleTimeout is how long a request waits for a connector to show what became of it. A connector that takes longer is
-// no error: its status tells.
-const settleTimeout = 5 * time.Second
+// acceptNew checks a request for a new connector.
+func (s *core) acceptNew(ctx context.Context, r CreateRequest) (name string, props map[string]string, target store.TargetState, err error) {
+	name = javaTrim(r.Name)
+	if target, err = targetOf(r.InitialState); err != nil {
+		return "", nil, "", err
+	}
+	props, err = s.acceptNamed(ctx, name, r.Config)
+	return name, props, target, err
+}
 
-// Create implements Herder.
-func (s *Standalone) Create(ctx context.Context, r CreateRequest) (Connector, error) {
-	cfg := maps.Clone(r.Config)
+// acceptNamed checks a whole configuration, whose name may be left out.
+func (s *core) acceptNamed(ctx context.Context, name string, cfg Config) (map[string]string, error) {
+	cfg = maps.Clone(cfg)
 	if cfg == nil {
 		cfg = Config{}
 	}
-	name := javaTrim(r.Name)
 	if err := checkName(name, cfg); err != nil {
-		return Connector{}, err
+		return nil, err
 	}
 	cfg["name"] = &name
-	target, err := targetOf(r.InitialState)
-	if err != nil {
-		return Connector{}, err
-	}
-	props, err := s.accept(ctx, name, cfg)
-	if err != nil {
-		return Connector{}, err
-	}
-	s.mu.Lock()
-	if _, exists := s.configs.Snapshot().Connectors[name]; exists {
-		s.mu.Unlock()
-		return Connector{}, failed(Conflict, "Connector %s already exists", name)
-	}
-	err = s.configs.PutConnector(ctx, name, props, target) // I-8
-	s.mu.Unlock()
-	if err != nil {
-		return Connector{}, err
-	}
-	return s.settled(ctx, name)
+	return s.accept(ctx, name, cfg)
 }
 
-// Put implements Herder.
-func (s *Standalone) Put(ctx context.Context, name string, cfg Config) (c Connector, created bool, err error) {
-	cfg = maps.Clone(cfg)
-	if err := checkName(name, cfg); err != nil {
-		return Connector{}, false, err
-	}
-	cfg["name"] = &name
-	props, err := s.accept(ctx, name, cfg)
-	if err != nil {
-		return Connector{}, false, err
-	}
-	s.mu.Lock()
-	_, exists := s.configs.Snapshot().Connectors[name]
-	err = s.configs.PutConnector(ctx, name, props, "") // I-8
-	s.mu.Unlock()
-	if err != nil {
-		return Connector{}, false, err
-	}
-	c, err = s.settled(ctx, name)
-	return c, !exists, err
-}
-
-// Patch implements Herder.
-func (s *Standalone) Patch(ctx context.Context, name string, patch Config) (Connector, error) {
+// acceptPatch checks a change of single keys, and gives the configuration before and after it.
+func (s *core) acceptPatch(ctx context.Context, name string, patch Config) (before, after map[string]string, err error) {
 	current, ok := s.configs.Snapshot().Connectors[name]
 	if !ok {
-		return Connector{}, notFound(name)
+		return nil, nil, notFound(name)
 	}
 	// Kafka Connect stores another name and keeps the old one in the URL; here that is refused.
 	if err := checkName(name, patch); err != nil {
-		return Connector{}, err
+		return nil, nil, err
 	}
 	cfg := Config{}
 	for k, v := range current.Config {
@@ -91,107 +54,18 @@ func (s *Standalone) Patch(ctx context.Context, name string, patch Config) (Conn
 			cfg[k] = v
 		}
 	}
-	props, err := s.accept(ctx, name, cfg)
-	if err != nil {
-		return Connector{}, err
-	}
-	s.mu.Lock()
-	now, ok := s.configs.Snapshot().Connectors[name]
-	switch {
-	case !ok:
-		err = notFound(name)
-	case !maps.Equal(now.Config, current.Config):
-		e := failed(Conflict, "Connector %s was changed by another request at the same time; read its configuration and try again", name)
-		e.RetryAfter = retrySoon
-		err = e
-	default:
-		err = s.configs.PutConnector(ctx, name, props, "") // I-8
-	}
-	s.mu.Unlock()
-	if err != nil {
-		return Connector{}, err
-	}
-	return s.settled(ctx, name)
+	after, err = s.accept(ctx, name, cfg)
+	return current.Config, after, err
 }
 
-// settled wakes the keeper and waits, for a limited time, until the connector shows what became of the change.
-// Also an update to an equal configuration restarts the connector, as in Kafka Connect.
-func (s *Standalone) settled(ctx context.Context, name string) (Connector, error) {
-	version := s.configs.Snapshot().Version
-	k := s.send(name, letter{anew: wish{connector: true}})
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	// Running late is no failure: the change is stored and its status will tell.
-	_ = k.await(ctx, func(now seen) bool { return now.version >= version && now.reported })
-	return s.Connector(name)
-}
-
-// Delete implements Herder. Committed offsets stay.
-func (s *Standalone) Delete(ctx context.Context, name string) error {
-	s.mu.Lock()
-	_, exists := s.configs.Snapshot().Connectors[name]
-	if !exists {
-		s.mu.Unlock()
-		return notFound(name)
-	}
-	err := s.configs.DeleteConnector(ctx, name) // I-8
-	version := s.configs.Snapshot().Version
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return s.send(name, letter{}).await(ctx, func(now seen) bool { return now.version >= version })
-}
-
-// Pause implements Herder.
-func (s *Standalone) Pause(ctx context.Context, name string) error {
-	_, err := s.setTarget(ctx, name, store.TargetPaused)
-	return err
-}
-
-// Resume implements Herder.
-func (s *Standalone) Resume(ctx context.Context, name string) error {
-	_, err := s.setTarget(ctx, name, store.TargetStarted)
-	return err
-}
-
-// Stop implements Herder.
-func (s *Standalone) Stop(ctx context.Context, name string) error {
-	k, err := s.setTarget(ctx, name, store.TargetStopped)
-	if err != nil {
-		return err
-	}
-	version := s.configs.Snapshot().Version
-	return k.await(ctx, func(now seen) bool { return now.version >= version })
-}
-
-func (s *Standalone) setTarget(ctx context.Context, name string, target store.TargetState) (*keeper, error) {
-	s.mu.Lock()
-	c, exists := s.configs.Snapshot().Connectors[name]
-	var err error
-	switch {
-	case !exists:
-		err = failed(NotFound, "Unknown connector %s", name)
-	case s.held[name] && target != store.TargetStopped:
-		err = s.heldError(name)
-	case target == store.TargetStopped && len(c.Tasks) > 0:
-		if err = s.configs.PutTasks(ctx, name, nil); err != nil {
-			break
-		}
-		fallthrough
-	default:
-		// Pausing a stopped connector leaves it without tasks, as in Kafka Connect.
-		err = s.configs.PutTargetState(ctx, name, target) // I-8
-	}
-	s.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	return s.send(name, letter{}), nil
+func changedMeanwhile(name string) *Error {
+	e := failed(Conflict, "Connector %s was changed by another request at the same time; read its configuration and try again", name)
+	e.RetryAfter = retrySoon
+	return e
 }
 
 // accept validates a configuration for a connector and returns it as it is stored.
-func (s *Standalone) accept(ctx context.Context, name string, cfg Config) (map[string]string, error) {
+func (s *core) accept(ctx context.Context, name string, cfg Config) (map[string]string, error) {
 	_, exists := s.configs.Snapshot().Connectors[name]
 	process := name // the process that answers will run the connector
 	if exists {
@@ -262,15 +136,3 @@ func javaTrim(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
 }
 
-// Load creates or replaces the connector of a file given on the command line.
-func (s *Standalone) Load(ctx context.Context, file config.ConnectorFile) error {
-	cfg := Config{}
-	for k, v := range file.Config {
-		cfg[k] = &v
-	}
-	_, err := s.Create(ctx, CreateRequest{Name: file.Name, Config: cfg, InitialState: TargetState(file.InitialState)})
-	if err != nil {
-		return fmt.Errorf("connector %s: %w", file.Name, err)
-	}
-	return nil
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/store"
 )
 
 // taskConfigs completes the configurations that a connector made for its tasks,
@@ -33,6 +34,8 @@ func taskConfigs(division []map[string]string, connector map[string]string, kind
 	return out
 }
 
-func sameTasks(a, b []map[string]string) bool {
-	return slices.EqualFunc(a, b, func(x, y map[string]string) bool { return maps.Equal(x, y) })
+// sameTasks says that tasks are those that a connector has already, made from the same configuration.
+func sameTasks(tasks []map[string]string, c store.ConnectorSnapshot) bool {
+	return c.Tasks != nil && maps.Equal(c.AppliedConfig, c.Config) &&
+		slices.EqualFunc(tasks, c.Tasks, func(x, y map[string]string) bool { return maps.Equal(x, y) })
 }

@@ -22,9 +22,10 @@ type Herder interface {
 	Status(name string) (Status, error)
 	TaskStatus(name string, task int) (TaskStatus, error)
 
-	// Create makes a connector that must not exist; Put creates or replaces, Patch changes single keys.
+	// Create makes a connector that must not exist; Put creates or replaces, Patch changes single keys. order is that of
+	// the keys in the request, which a cluster keeps in its config topic; nil is any.
 	Create(ctx context.Context, request CreateRequest) (Connector, error)
-	Put(ctx context.Context, name string, config Config) (c Connector, created bool, err error)
+	Put(ctx context.Context, name string, config Config, order []string) (c Connector, created bool, err error)
 	Patch(ctx context.Context, name string, patch Config) (Connector, error)
 	Delete(ctx context.Context, name string) error
 
@@ -150,6 +151,7 @@ type CreateRequest struct {
 	Name         string
 	Config       Config
 	InitialState TargetState
+	Order        []string // of the keys in the request, as for Put
 }
 
 // RestartRequest says what to restart: the connector, or its tasks too, or only what has failed.

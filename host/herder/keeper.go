@@ -14,7 +14,7 @@ import (
 // keeper alone starts and stops what runs of one connector. It sleeps until a
 // letter comes; letters that come while it works become one.
 type keeper struct {
-	s    *Standalone
+	crew *crew
 	name string
 
 	wake chan struct{} // holds one
@@ -25,9 +25,7 @@ type keeper struct {
 	seen  seen
 	moved chan struct{}
 
-	// now and divided belong to the goroutine.
-	now     running
-	divided map[string]string
+	now running // belongs to the goroutine
 }
 
 // letter is what a keeper is told, besides that the desired state may have changed.
@@ -53,8 +51,7 @@ func (l *letter) add(more letter) {
 
 // seen is how far a keeper has come.
 type seen struct {
-	// version of the desired state that runs.
-	version int64
+	moment // of the desired state that runs
 	// reported: the connector has told a state since it was started last.
 	reported bool
 	// doing is what the keeper is busy with, empty when it is idle.
@@ -68,29 +65,6 @@ const (
 	stopConnectorTimeout = 10 * time.Second
 	stopTasksGrace       = 10 * time.Second
 )
-
-// send gives a connector's keeper a letter, and makes the keeper if there is none.
-func (s *Standalone) send(name string, l letter) *keeper {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.keepers[name]
-	if k == nil {
-		k = &keeper{s: s, name: name, wake: make(chan struct{}, 1), moved: make(chan struct{}), now: running{tasks: map[int]runningTask{}}}
-		s.keepers[name] = k
-		s.keeping.Go(k.run)
-	}
-	k.put(l)
-	return k
-}
-
-// tell is send for events from below: without a keeper there is nobody to tell.
-func (s *Standalone) tell(name string, l letter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if k := s.keepers[name]; k != nil {
-		k.put(l)
-	}
-}
 
 func (k *keeper) put(l letter) {
 	k.mu.Lock()
@@ -117,7 +91,7 @@ func (k *keeper) run() {
 			if k.turn() && k.leave() {
 				return
 			}
-		case <-k.s.ctx.Done():
+		case <-k.crew.ctx.Done():
 			return
 		}
 	}
@@ -125,72 +99,52 @@ func (k *keeper) run() {
 
 // leave ends the keeper unless somebody has written to it meanwhile.
 func (k *keeper) leave() bool {
-	k.s.mu.Lock()
-	defer k.s.mu.Unlock()
+	k.crew.mu.Lock()
+	defer k.crew.mu.Unlock()
 	if len(k.wake) > 0 {
 		return false
 	}
-	delete(k.s.keepers, k.name)
+	delete(k.crew.keepers, k.name)
 	k.publish(func(s *seen) { s.gone = true })
 	return true
 }
 
 // turn makes what runs equal to what should run. It reports whether nothing is left.
-func (k *keeper) turn() (gone bool) {
+func (k *keeper) turn() (idle bool) {
 	l := k.take()
-	snapshot := k.s.configs.Snapshot()
-	if l.division != nil {
-		snapshot = k.divide(snapshot, *l.division)
+	if l.division != nil && k.now.connector != nil {
+		k.crew.divided(k.name, k.now.connector, *l.division)
 	}
-	d := want(snapshot, k.name, k.divided)
+	d, at := k.crew.look(k.name)
 	todo := plan(d, k.now, l.anew)
 	k.carryOut(d, todo)
 	if !d.exists {
-		if err := k.s.statuses.Forget(context.Background(), k.name); err != nil {
-			k.s.logger.Warn("the status of a deleted connector could not be removed", "connector", k.name, "error", err)
+		if err := k.crew.statuses.Forget(context.Background(), k.name); err != nil {
+			k.crew.logger.Warn("the status of a deleted connector could not be removed", "connector", k.name, "error", err)
 		}
 	}
 	k.publish(func(s *seen) {
-		s.version, s.doing = snapshot.Version, ""
+		s.moment, s.doing = at, ""
 		s.reported = s.reported || l.reported && !todo.startConnector
 	})
-	return !d.exists
-}
-
-// divide stores the tasks that a connector has made, unless they are as before.
-func (k *keeper) divide(snapshot store.ConfigSnapshot, division []map[string]string) store.ConfigSnapshot {
-	c, ok := snapshot.Connectors[k.name]
-	if !ok || c.TargetState != store.TargetStarted || !maps.Equal(k.now.connector, c.Config) {
-		return snapshot // made from a configuration that is not in force any more
-	}
-	kind, _ := k.s.resolve(c.Config)
-	tasks := taskConfigs(division, c.Config, kind.Connector)
-	if sameTasks(tasks, c.Tasks) && maps.Equal(k.divided, c.Config) {
-		return snapshot
-	}
-	if err := k.s.configs.PutTasks(context.Background(), k.name, tasks); err != nil {
-		k.s.logger.Error("the tasks of a connector could not be stored; restart the connector to try again", "connector", k.name, "error", err)
-		return snapshot
-	}
-	k.divided = c.Config
-	return k.s.configs.Snapshot()
+	return k.now.connector == nil && len(k.now.tasks) == 0
 }
 
 func (k *keeper) carryOut(d desired, s steps) {
 	if len(s.stopTasks) > 0 {
 		k.doing("stopping tasks")
-		k.stopTasks(s)
+		k.stopTasks(d, s)
 	}
 	if s.stopConnector {
 		k.doing("stopping the connector")
-		ctx, cancel := context.WithTimeout(k.s.force, stopConnectorTimeout)
-		if err := k.s.worker.StopConnector(ctx, k.name); err != nil {
-			k.s.logger.Warn("a connector did not stop cleanly", "connector", k.name, "error", err)
+		ctx, cancel := context.WithTimeout(k.crew.force, stopConnectorTimeout)
+		if err := k.crew.worker.StopConnector(ctx, k.name); err != nil {
+			k.crew.logger.Warn("a connector did not stop cleanly", "connector", k.name, "error", err)
 		}
 		cancel()
 		k.now.connector = nil
-		if !d.exists {
-			k.divided = nil
+		if !s.startConnector && d.exists {
+			k.unassigned()
 		}
 	}
 	if s.startConnector {
@@ -199,44 +153,54 @@ func (k *keeper) carryOut(d desired, s steps) {
 		k.letter.division, k.letter.reported = nil, false
 		k.mu.Unlock()
 		k.publish(func(s *seen) { s.reported = false })
-		k.started("connector "+k.name, k.s.worker.StartConnector(k.name, d.connector, d.target))
-		k.now.connector, k.now.target = d.connector, d.target
+		k.started("connector "+k.name, k.crew.worker.StartConnector(k.name, d.connector, d.target))
+		k.now.connector = d.connector
 	}
 	if s.setTarget {
-		k.s.worker.SetTargetState(k.name, d.target)
-		k.now.target = d.target
+		k.crew.worker.SetTargetState(k.name, d.target)
 	}
+	k.now.target = d.target
 	for _, n := range s.startTasks {
 		t := d.tasks[n]
 		id := task.ID{Connector: k.name, Task: n}
-		k.started("task "+id.String(), k.s.worker.StartTask(id, t.connector, t.task, d.target))
+		k.started("task "+id.String(), k.crew.worker.StartTask(id, t.connector, t.task, d.target))
 		k.now.tasks[n] = t
 	}
 }
 
-func (k *keeper) stopTasks(s steps) {
+func (k *keeper) stopTasks(d desired, s steps) {
 	ids := make([]task.ID, 0, len(s.stopTasks))
 	for _, n := range s.stopTasks {
 		ids = append(ids, task.ID{Connector: k.name, Task: n})
 		delete(k.now.tasks, n)
 	}
-	ctx, cancel := context.WithTimeout(k.s.force, k.s.settings.TaskShutdownTimeout+stopTasksGrace)
+	ctx, cancel := context.WithTimeout(k.crew.force, k.crew.settings.TaskShutdownTimeout+stopTasksGrace)
 	defer cancel()
-	if err := k.s.worker.StopTasks(ctx, ids...); err != nil {
-		k.s.logger.Warn("tasks did not stop cleanly", "connector", k.name, "error", err)
+	if err := k.crew.worker.StopTasks(ctx, ids...); err != nil {
+		k.crew.logger.Warn("tasks did not stop cleanly", "connector", k.name, "error", err)
 	}
 	for _, n := range s.removeTasks {
-		id := store.TaskID{Connector: k.name, Task: n}
-		if err := k.s.statuses.PutTask(context.Background(), id, store.Status{State: store.StateDestroyed}); err != nil {
-			k.s.logger.Warn("the status of a removed task could not be removed", "connector", k.name, "task", n, "error", err)
+		if n < d.taskCount {
+			continue // it goes on elsewhere
 		}
+		id := store.TaskID{Connector: k.name, Task: n}
+		if err := k.crew.statuses.PutTask(context.Background(), id, store.Status{State: store.StateDestroyed}); err != nil {
+			k.crew.logger.Warn("the status of a removed task could not be removed", "connector", k.name, "task", n, "error", err)
+		}
+	}
+}
+
+// unassigned shows that the connector does not run here any more.
+func (k *keeper) unassigned() {
+	if err := k.crew.putConnectorStatus(k.name, k.crew.status(k.name, store.StateUnassigned, nil)); err != nil {
+		k.crew.logger.Warn("a status could not be stored", "connector", k.name, "state", store.StateUnassigned, "error", err)
 	}
 }
 
 // started logs a start that was refused: only a worker that is closing refuses.
 func (k *keeper) started(what string, err error) {
 	if err != nil {
-		k.s.logger.Warn("not started", "what", what, "error", err)
+		k.crew.logger.Warn("not started", "what", what, "error", err)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 const offsetsTimeout = 60 * time.Second
 
 // Offsets implements Herder.
-func (s *Standalone) Offsets(ctx context.Context, name string) (Offsets, error) {
+func (s *core) Offsets(ctx context.Context, name string) (Offsets, error) {
 	c, ok := s.configs.Snapshot().Connectors[name]
 	if !ok {
 		return Offsets{}, notFound(name)
@@ -30,7 +30,7 @@ func (s *Standalone) Offsets(ctx context.Context, name string) (Offsets, error) 
 	return s.sourceOffsets(ctx, name)
 }
 
-func (s *Standalone) sourceOffsets(ctx context.Context, name string) (Offsets, error) {
+func (s *core) sourceOffsets(ctx context.Context, name string) (Offsets, error) {
 	entries, err := s.offsets.Connector(ctx, name)
 	if err != nil {
 		return Offsets{}, fmt.Errorf("read the offsets of connector %s: %w", name, err)
@@ -46,7 +46,7 @@ func (s *Standalone) sourceOffsets(ctx context.Context, name string) (Offsets, e
 	return out, nil
 }
 
-func (s *Standalone) sinkOffsets(ctx context.Context, name string, props map[string]string) (Offsets, error) {
+func (s *core) sinkOffsets(ctx context.Context, name string, props map[string]string) (Offsets, error) {
 	admin, group, err := s.groupAdmin(name, props)
 	if err != nil {
 		return Offsets{}, err
@@ -81,7 +81,7 @@ func (s *Standalone) sinkOffsets(ctx context.Context, name string, props map[str
 }
 
 // groupAdmin makes an admin client for the consumer group of a sink connector.
-func (s *Standalone) groupAdmin(name string, props map[string]string) (*kafka.Admin, string, error) {
+func (s *core) groupAdmin(name string, props map[string]string) (*kafka.Admin, string, error) {
 	c, err := config.ParseConnector(config.Sink, props, s.settings)
 	if err != nil {
 		return nil, "", failed(BadRequest, "%s", err.Error())

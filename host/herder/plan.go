@@ -20,12 +20,15 @@ type runningTask struct {
 	connector, task map[string]string
 }
 
-// desired is what should run of a connector. The zero value is nothing.
+// desired is what should run of a connector on this worker. The zero value is nothing.
 type desired struct {
-	exists    bool
+	exists bool
+	// connector is its configuration, nil when the connector itself shall not run here.
 	connector map[string]string
 	target    store.TargetState
 	tasks     map[int]runningTask
+	// taskCount is how many tasks there are, wherever they run.
+	taskCount int
 }
 
 // wish is what should be started anew although nothing has changed.
@@ -34,10 +37,9 @@ type wish struct {
 	tasks     map[int]bool
 }
 
-// want is the desired state that a snapshot asks for. divided is the configuration
-// that the connector had when it made the task configurations: a task keeps it until the connector
-// divides its work again, so that a task never gets one half of a change.
-func want(snapshot store.ConfigSnapshot, name string, divided map[string]string) desired {
+// want is the desired state that a snapshot asks for, if all of it runs here. A task keeps the connector's configuration
+// that it was made from until the connector divides its work again, so that it never gets one half of a change.
+func want(snapshot store.ConfigSnapshot, name string) desired {
 	c, ok := snapshot.Connectors[name]
 	if !ok {
 		return desired{}
@@ -46,11 +48,13 @@ func want(snapshot store.ConfigSnapshot, name string, divided map[string]string)
 	if c.TargetState == store.TargetStopped {
 		return d
 	}
-	if divided == nil {
-		divided = c.Config
+	applied := c.AppliedConfig
+	if applied == nil {
+		applied = c.Config
 	}
+	d.taskCount = len(c.Tasks)
 	for i, props := range c.Tasks {
-		d.tasks[i] = runningTask{connector: divided, task: props}
+		d.tasks[i] = runningTask{connector: applied, task: props}
 	}
 	return d
 }
@@ -88,16 +92,14 @@ func plan(d desired, now running, anew wish) steps {
 	slices.Sort(s.removeTasks)
 	slices.Sort(s.startTasks)
 
-	runs := now.connector != nil
-	switch {
-	case !d.exists:
+	switch runs := now.connector != nil; {
+	case d.connector == nil:
 		s.stopConnector = runs
 	case !runs:
 		s.startConnector = true
 	case anew.connector, !maps.Equal(now.connector, d.connector):
 		s.stopConnector, s.startConnector = true, true
-	case now.target != d.target:
-		s.setTarget = true
 	}
+	s.setTarget = d.exists && now.target != d.target && (now.connector != nil || len(now.tasks) > 0)
 	return s
 }

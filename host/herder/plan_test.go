@@ -16,7 +16,7 @@ func props(text string) map[string]string { return map[string]string{"k": text} 
 func TestPlan(t *testing.T) {
 	one := map[int]runningTask{0: {props("c"), props("t0")}}
 	two := map[int]runningTask{0: {props("c"), props("t0")}, 1: {props("c"), props("t1")}}
-	started := func(tasks map[int]runningTask) desired { return desired{true, props("c"), store.TargetStarted, tasks} }
+	started := func(tasks map[int]runningTask) desired { return desired{true, props("c"), store.TargetStarted, tasks, 2} }
 	runs := func(tasks map[int]runningTask) running { return running{props("c"), store.TargetStarted, tasks} }
 	for name, c := range map[string]struct {
 		want desired
@@ -30,11 +30,11 @@ func TestPlan(t *testing.T) {
 		"fewer tasks":                        {want: started(one), now: runs(two), plan: steps{stopTasks: []int{1}, removeTasks: []int{1}}},
 		"deleted":                            {now: runs(two), plan: steps{stopTasks: []int{0, 1}, removeTasks: []int{0, 1}, stopConnector: true}},
 		"never there":                        {},
-		"another configuration":              {want: desired{true, props("d"), store.TargetStarted, one}, now: runs(one), plan: steps{stopConnector: true, startConnector: true}},
+		"another configuration":              {want: desired{true, props("d"), store.TargetStarted, one, 2}, now: runs(one), plan: steps{stopConnector: true, startConnector: true}},
 		"a task's configuration has changed": {want: started(map[int]runningTask{0: {props("c"), props("new")}}), now: runs(one), plan: steps{stopTasks: []int{0}, startTasks: []int{0}}},
 		"only the connector's has changed":   {want: started(map[int]runningTask{0: {props("d"), props("t0")}}), now: runs(one), plan: steps{stopTasks: []int{0}, startTasks: []int{0}}},
-		"paused":                             {want: desired{true, props("c"), store.TargetPaused, one}, now: runs(one), plan: steps{setTarget: true}},
-		"stopped":                            {want: desired{true, props("c"), store.TargetStopped, nil}, now: runs(one), plan: steps{stopTasks: []int{0}, removeTasks: []int{0}, setTarget: true}},
+		"paused":                             {want: desired{true, props("c"), store.TargetPaused, one, 2}, now: runs(one), plan: steps{setTarget: true}},
+		"stopped":                            {want: desired{true, props("c"), store.TargetStopped, nil, 2}, now: runs(one), plan: steps{stopTasks: []int{0}, removeTasks: []int{0}, setTarget: true}},
 		"the connector is to be restarted":   {want: started(one), now: runs(one), anew: wish{connector: true}, plan: steps{stopConnector: true, startConnector: true}},
 		"a task is to be restarted":          {want: started(two), now: runs(two), anew: wish{tasks: map[int]bool{1: true}}, plan: steps{stopTasks: []int{1}, startTasks: []int{1}}},
 		"a task that is gone is not":         {want: started(one), now: runs(one), anew: wish{tasks: map[int]bool{5: true}}},
@@ -56,7 +56,7 @@ func TestThePlanLeadsFromWhatRunsToWhatShould(t *testing.T) {
 		}
 		d := desired{}
 		if rapid.Bool().Draw(t, "exists") {
-			d = desired{true, props(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "config")), targets.Draw(t, "target"), tasks.Draw(t, "tasks")}
+			d = desired{true, props(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "config")), targets.Draw(t, "target"), tasks.Draw(t, "tasks"), 5}
 		}
 		anew := wish{connector: rapid.Bool().Draw(t, "anew"), tasks: map[int]bool{rapid.IntRange(0, 4).Draw(t, "task anew"): true}}
 		s := plan(d, now, anew)

@@ -13,7 +13,7 @@ import (
 )
 
 // Plugins implements Herder.
-func (s *Standalone) Plugins(connectorsOnly bool) []Plugin {
+func (s *core) Plugins(connectorsOnly bool) []Plugin {
 	return listPlugins(s.installed(), connectorsOnly)
 }
 
@@ -44,7 +44,7 @@ func listPlugins(installed config.Plugins, connectorsOnly bool) []Plugin {
 }
 
 // installed is what validation knows of: the connectors of the catalogue, and the converters, transforms and predicates of the host.
-func (s *Standalone) installed() config.Plugins {
+func (s *core) installed() config.Plugins {
 	var out config.Plugins
 	for _, p := range s.plugins.List().Plugins {
 		for _, c := range p.Description.Connectors {
@@ -78,7 +78,7 @@ func converters() config.Plugins {
 }
 
 // PluginConfig implements Herder.
-func (s *Standalone) PluginConfig(class, versions string) ([]KeyInfo, error) {
+func (s *core) PluginConfig(class, versions string) ([]KeyInfo, error) {
 	resolved, err := s.plugins.List().Resolve(class, versions)
 	var missing *plugin.NotFoundError
 	var version *plugin.VersionError
@@ -151,11 +151,11 @@ func kindOf(k plugin.Kind) config.Kind {
 }
 
 // resolve finds the plugin of a configuration among what is known now.
-func (s *Standalone) resolve(props map[string]string) (plugin.Resolved, error) {
+func (s *core) resolve(props map[string]string) (plugin.Resolved, error) {
 	return s.plugins.List().Resolve(javaTrim(props["connector.class"]), javaTrim(props["connector.plugin.version"]))
 }
 
-func (s *Standalone) typeOf(props map[string]string) ConnectorType {
+func (s *core) typeOf(props map[string]string) ConnectorType {
 	resolved, err := s.resolve(props)
 	switch {
 	case err != nil:

@@ -56,7 +56,7 @@ func (s *Standalone) Restart(ctx context.Context, name string, request RestartRe
 	status, err := s.Status(name)
 	if err != nil {
 		if !request.IncludeTasks && !request.OnlyFailed {
-			s.send(name, letter{anew: wish{connector: true}})
+			s.crew.send(name, letter{anew: wish{connector: true}})
 			return nil, nil //nolint:nilnil // no status is asked for
 		}
 		return nil, err
@@ -73,7 +73,7 @@ func (s *Standalone) Restart(ctx context.Context, name string, request RestartRe
 			})
 		}
 	}
-	s.send(name, letter{anew: p.wish()})
+	s.crew.send(name, letter{anew: p.wish()})
 	if !request.IncludeTasks && !request.OnlyFailed {
 		return nil, nil //nolint:nilnil // no status is asked for
 	}
@@ -81,8 +81,8 @@ func (s *Standalone) Restart(ctx context.Context, name string, request RestartRe
 }
 
 // noteRestart shows RESTARTING. A lost status does no harm, so a failure is only logged.
-func (s *Standalone) noteRestart(_ context.Context, name string, status InstanceStatus, put func(store.Status) error) {
-	err := put(store.Status{State: store.StateRestarting, Trace: status.Trace, WorkerID: s.workerID, Version: status.Version})
+func (s *core) noteRestart(_ context.Context, name string, status InstanceStatus, put func(store.Status) error) {
+	err := put(store.Status{State: store.StateRestarting, Trace: status.Trace, WorkerID: s.workerID, Generation: s.generation(), Version: status.Version})
 	if err != nil {
 		s.logger.Warn("a status could not be stored", "connector", name, "error", err)
 	}
@@ -102,6 +102,6 @@ func (s *Standalone) RestartTask(ctx context.Context, name string, task int) err
 	s.noteRestart(ctx, name, InstanceStatus{Trace: status.Trace, Version: status.Version}, func(st store.Status) error {
 		return s.statuses.PutTask(ctx, id, st)
 	})
-	s.send(name, letter{anew: wish{tasks: map[int]bool{task: true}}})
+	s.crew.send(name, letter{anew: wish{tasks: map[int]bool{task: true}}})
 	return nil
 }

@@ -3,38 +3,13 @@ package herder
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 
 	"github.com/tailrace/tailrace/host/config"
-	"github.com/tailrace/tailrace/host/kafka"
-	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/store"
-	"github.com/tailrace/tailrace/host/task"
 	"github.com/tailrace/tailrace/host/worker"
 )
-
-// Worker runs connectors and tasks; *worker.Worker is one.
-type Worker interface {
-	StartConnector(name string, props map[string]string, target store.TargetState) error
-	SetTargetState(connector string, target store.TargetState)
-	StopConnector(ctx context.Context, name string) error
-	StartTask(id task.ID, connectorProps, taskProps map[string]string, target store.TargetState) error
-	StopTasks(ctx context.Context, ids ...task.ID) error
-	Snapshot(id task.ID) (task.Snapshot, bool)
-	ForgetTopics(connector string)
-	Close(ctx context.Context) error
-}
-
-// Catalogue knows the installed plugins; *plugin.Catalogue is one.
-type Catalogue interface {
-	List() plugin.Listing
-	Resolve(ctx context.Context, class, versions string) (plugin.Resolved, error)
-}
-
-// Processes gives shares of plugin processes; *plugin.Host is one.
-type Processes interface {
-	Acquire(ctx context.Context, launch plugin.Launch) (*plugin.Instance, error)
-}
 
 // StandaloneConfig is what a Standalone needs.
 type StandaloneConfig struct {
@@ -54,249 +29,57 @@ type StandaloneConfig struct {
 
 // Standalone is the Herder of a single worker.
 type Standalone struct {
-	settings  *config.Worker
-	plugins   Catalogue
-	processes Processes
-	worker    Worker
-	configs   store.ConfigStore
-	statuses  store.StatusStore
-	offsets   store.OffsetStore
-	workerID  string
-	about     About
-	logger    *slog.Logger
-	checks    *checks
-
-	// ctx ends when Close begins, force when its time is up.
-	ctx, force         context.Context
-	cancel, cancelHard context.CancelFunc
-	keeping            sync.WaitGroup
-
-	mu      sync.Mutex // guards what follows, and makes a look at the configs and the write after it one
-	keepers map[string]*keeper
-	held    map[string]bool // connectors that must stay stopped: their offsets are being modified
+	core
+	mu sync.Mutex // makes a look at the configs and the write after it one
 }
 
 var _ Herder = (*Standalone)(nil)
 
 // NewStandalone makes a herder that keeps nothing yet.
 func NewStandalone(cfg StandaloneConfig) *Standalone {
-	ctx, cancel := context.WithCancel(context.Background())
-	force, cancelHard := context.WithCancel(context.Background())
-	s := &Standalone{
+	s := &Standalone{core: core{
 		settings: cfg.Settings, plugins: cfg.Plugins, processes: cfg.Processes,
 		configs: cfg.Configs, statuses: cfg.Statuses, offsets: cfg.Offsets,
 		workerID: cfg.WorkerID, about: cfg.About, logger: cfg.Logger,
-		checks: newChecks(), ctx: ctx, cancel: cancel, force: force, cancelHard: cancelHard, keepers: map[string]*keeper{}, held: map[string]bool{},
-	}
-	s.worker = cfg.Worker(&listener{s})
+		checks: newChecks(), generation: func() int { return 0 }, held: map[string]bool{},
+	}}
+	s.crew = newCrew(&s.core, s.look, s.divided)
+	s.worker = cfg.Worker(&listener{&s.core})
 	return s
+}
+
+// look says what should run of a connector: all of it.
+func (s *Standalone) look(name string) (desired, moment) {
+	snapshot := s.configs.Snapshot()
+	return want(snapshot, name), moment{version: snapshot.Version}
+}
+
+// divided stores the tasks that a connector has made, unless they are as before.
+func (s *Standalone) divided(name string, from map[string]string, division []map[string]string) {
+	c, ok := s.configs.Snapshot().Connectors[name]
+	if !ok || c.TargetState != store.TargetStarted || !maps.Equal(from, c.Config) {
+		return // made from a configuration that is not in force any more
+	}
+	kind, _ := s.resolve(c.Config)
+	tasks := taskConfigs(division, c.Config, kind.Connector)
+	if sameTasks(tasks, c) {
+		return
+	}
+	if err := s.configs.PutTasks(context.Background(), name, tasks); err != nil {
+		s.logger.Error("the tasks of a connector could not be stored; restart the connector to try again", "connector", name, "error", err)
+	}
 }
 
 // Close drains and stops everything, at most until ctx ends.
 func (s *Standalone) Close(ctx context.Context) error {
-	s.cancel()
-	defer context.AfterFunc(ctx, s.cancelHard)()
-	s.keeping.Wait() // bounded: what a keeper waits for ends with force
+	s.crew.close(ctx)
 	err := s.worker.Close(ctx)
 	s.checks.close()
-	s.cancelHard()
 	return err
 }
-
-// About implements Herder.
-func (s *Standalone) About() About { return s.about }
 
 // Health implements Herder: what is not ready does not exist yet in a standalone worker.
 func (s *Standalone) Health(context.Context) Health {
 	return Health{Healthy, "Worker has completed startup and is ready to handle requests."}
 }
 
-// Connectors implements Herder.
-func (s *Standalone) Connectors() []string { return s.configs.Snapshot().Names() }
-
-// Connector implements Herder.
-func (s *Standalone) Connector(name string) (Connector, error) {
-	c, ok := s.configs.Snapshot().Connectors[name]
-	if !ok {
-		return Connector{}, notFound(name)
-	}
-	return s.show(name, c), nil
-}
-
-func (s *Standalone) show(name string, c store.ConnectorSnapshot) Connector {
-	out := Connector{Name: name, Config: c.Config, Tasks: make([]TaskID, 0, len(c.Tasks)), Type: s.typeOf(c.Config)}
-	for i := range c.Tasks {
-		out.Tasks = append(out.Tasks, TaskID{name, i})
-	}
-	return out
-}
-
-// Tasks implements Herder.
-func (s *Standalone) Tasks(name string) ([]Task, error) {
-	c, ok := s.configs.Snapshot().Connectors[name]
-	if !ok {
-		return nil, notFound(name)
-	}
-	out := make([]Task, 0, len(c.Tasks))
-	for i, props := range c.Tasks {
-		out = append(out, Task{TaskID{name, i}, props})
-	}
-	return out, nil
-}
-
-// Status implements Herder.
-func (s *Standalone) Status(name string) (Status, error) {
-	c, known := s.statuses.Connector(name)
-	if !known {
-		return Status{}, failed(NotFound, "No status found for connector %s", name)
-	}
-	out := Status{Name: name, Connector: instanceStatus(c), Tasks: []TaskStatus{}, Type: UnknownType}
-	if snapshot, ok := s.configs.Snapshot().Connectors[name]; ok {
-		out.Type = s.typeOf(snapshot.Config)
-	}
-	for _, t := range s.statuses.Tasks(name) {
-		out.Tasks = append(out.Tasks, TaskStatus{t.ID.Task, instanceStatus(t.Status)})
-	}
-	return out, nil
-}
-
-// TaskStatus implements Herder.
-func (s *Standalone) TaskStatus(name string, n int) (TaskStatus, error) {
-	st, ok := s.statuses.Task(store.TaskID{Connector: name, Task: n})
-	if !ok {
-		return TaskStatus{}, failed(NotFound, "No status found for task %s-%d", name, n)
-	}
-	return TaskStatus{n, instanceStatus(st)}, nil
-}
-
-func instanceStatus(s store.Status) InstanceStatus {
-	return InstanceStatus{State: string(s.State), WorkerID: s.WorkerID, Trace: s.Trace, Version: s.Version}
-}
-
-// Topics implements Herder.
-func (s *Standalone) Topics(name string) ([]string, error) {
-	if !s.settings.TopicTrackingEnable {
-		return nil, failed(Forbidden, "Topic tracking is disabled.")
-	}
-	return append([]string{}, s.statuses.Topics(name)...), nil
-}
-
-// ResetTopics implements Herder.
-func (s *Standalone) ResetTopics(ctx context.Context, name string) error {
-	switch {
-	case !s.settings.TopicTrackingEnable:
-		return failed(Forbidden, "Topic tracking is disabled.")
-	case !s.settings.TopicTrackingAllowReset:
-		return failed(Forbidden, "Topic tracking reset is disabled.")
-	}
-	if err := s.statuses.ResetTopics(ctx, name); err != nil {
-		return err
-	}
-	s.worker.ForgetTopics(name) // after the reset: what is told from now on stays
-	return nil
-}
-
-// Progress implements Herder.
-func (s *Standalone) Progress(name string) (Progress, error) {
-	c, ok := s.configs.Snapshot().Connectors[name]
-	if !ok {
-		return Progress{}, notFound(name)
-	}
-	p := Progress{Name: name, Tasks: []TaskProgress{}}
-	for i := range c.Tasks {
-		if snap, ok := s.worker.Snapshot(task.ID{Connector: name, Task: i}); ok {
-			if snap.LastError != "" {
-				snap.LastError = s.masker(c.Config).Text(snap.LastError) // I-9
-			}
-			p.Tasks = append(p.Tasks, taskProgress(i, snap))
-		}
-	}
-	return p, nil
-}
-
-// masker hides the secrets of a connector.
-func (s *Standalone) masker(props map[string]string) *config.Masker {
-	resolution := s.settings.Providers.Resolve(props)
-	resolved, err := s.resolve(props)
-	if err != nil {
-		return resolution.Masker()
-	}
-	return resolution.Masker(definition(resolved.Connector.ConfigKeys))
-}
-
-func taskProgress(n int, s task.Snapshot) TaskProgress {
-	p := TaskProgress{
-		ID: n, State: s.State.String(), Records: s.Records, Bytes: s.Bytes, InFlightBytes: s.InFlightBytes, LagRecords: s.LagRecords,
-		Skipped: s.Skipped, Errors: s.Errors, Retries: s.Retries, Restarts: s.Restarts, LastError: s.LastError, Kafka: kafkaHealth(s.Kafka),
-	}
-	if s.Call.Name != "" {
-		p.Call, p.CallSince = s.Call.Name, &s.Call.Since
-	}
-	return p
-}
-
-func kafkaHealth(h kafka.Health) string {
-	if h.OK() {
-		return "ok"
-	}
-	return h.String()
-}
-
-// listener carries the worker's events over. It must not block.
-type listener struct{ s *Standalone }
-
-// ConnectorState implements worker.Listener.
-func (l *listener) ConnectorState(name string, state store.State, err error) {
-	if putErr := l.s.statuses.PutConnector(context.Background(), name, l.s.status(name, state, err)); putErr != nil {
-		l.s.logger.Warn("a status could not be stored", "connector", name, "state", state, "error", putErr)
-	}
-	l.s.logState("connector", state, err, "connector", name)
-	l.s.tell(name, letter{reported: true})
-}
-
-// TaskState implements worker.Listener.
-func (l *listener) TaskState(id task.ID, state store.State, err error) {
-	key := store.TaskID{Connector: id.Connector, Task: id.Task}
-	if putErr := l.s.statuses.PutTask(context.Background(), key, l.s.status(id.Connector, state, err)); putErr != nil {
-		l.s.logger.Warn("a status could not be stored", "connector", id.Connector, "task", id.Task, "state", state, "error", putErr)
-	}
-	l.s.logState("task", state, err, "connector", id.Connector, "task", id.Task)
-}
-
-// TaskConfigs implements worker.Listener.
-func (l *listener) TaskConfigs(name string, configs []map[string]string) {
-	l.s.tell(name, letter{division: &configs})
-}
-
-// TopicUsed implements worker.Listener.
-func (l *listener) TopicUsed(connector, topic string) {
-	if !l.s.settings.TopicTrackingEnable {
-		return
-	}
-	if err := l.s.statuses.PutTopic(context.Background(), connector, topic); err != nil {
-		l.s.logger.Warn("a used topic could not be noted", "connector", connector, "topic", topic, "error", err)
-	}
-}
-
-func (s *Standalone) status(connector string, state store.State, err error) store.Status {
-	st := store.Status{State: state, WorkerID: s.workerID}
-	if err != nil {
-		st.Trace = err.Error()
-	}
-	if c, ok := s.configs.Snapshot().Connectors[connector]; ok {
-		if resolved, err := s.resolve(c.Config); err == nil {
-			st.Version = resolved.Connector.Version
-		}
-	}
-	return st
-}
-
-// logState writes the changes that an operator wants to see.
-func (s *Standalone) logState(what string, state store.State, err error, attrs ...any) {
-	attrs = append(attrs, "state", state)
-	if state == store.StateFailed {
-		s.logger.Error(what+" failed; after mending the cause, restart it through the REST API", append(attrs, "error", err)...)
-		return
-	}
-	s.logger.Info(what+" state changed", attrs...)
-}

@@ -106,14 +106,14 @@ func TestAConnectorThatIsCreatedPausedOrStoppedHasNoTasks(t *testing.T) {
 func TestAnUpdateRestartsTheConnectorAndOnlyTasksThatChange(t *testing.T) {
 	s, w := newHerder(t)
 	create(t, s, "c", good("xx"), "")
-	c, created, err := s.Put(t.Context(), "c", good("xx"))
+	c, created, err := s.Put(t.Context(), "c", good("xx"), nil)
 	require.NoError(t, err)
 	require.False(t, created)
 	require.Equal(t, []TaskID{{"c", 0}, {"c", 1}}, c.Tasks)
 	require.Equal(t, 2, w.count("c"), "the connector starts anew, as in Kafka Connect")
 	require.Equal(t, 1, w.count("c-0"), "its tasks do not")
 
-	_, _, err = s.Put(t.Context(), "c", good("x", "work", "other"))
+	_, _, err = s.Put(t.Context(), "c", good("x", "work", "other"), nil)
 	require.NoError(t, err)
 	eventually(t, "one task is left", func() bool { _, n := w.running("c"); return n == 1 && w.count("c-0") == 2 })
 	eventually(t, "its status too", func() bool { st, _ := s.Status("c"); return len(st.Tasks) == 1 })
@@ -174,9 +174,9 @@ func TestDeleteRemovesEverythingButOffsets(t *testing.T) {
 	_, err = s.Status("c")
 	require.EqualError(t, err, "No status found for connector c")
 	require.EqualError(t, s.Delete(t.Context(), "c"), "Connector c not found")
-	s.mu.Lock()
-	require.Empty(t, s.keepers, "its keeper has left")
-	s.mu.Unlock()
+	s.crew.mu.Lock()
+	require.Empty(t, s.crew.keepers, "its keeper has left")
+	s.crew.mu.Unlock()
 
 	create(t, s, "c", good("x"), "")
 	offsets, err := s.Offsets(t.Context(), "c")
@@ -239,7 +239,7 @@ func TestManyRequestsAtOnceEndInOneOfTheStatesAskedFor(t *testing.T) {
 		all.Go(func() {
 			switch i % 4 {
 			case 0:
-				_, _, _ = s.Put(context.Background(), "c", good("xx", "work", string(rune('a'+i))))
+				_, _, _ = s.Put(context.Background(), "c", good("xx", "work", string(rune('a'+i))), nil)
 			case 1:
 				_ = s.Stop(context.Background(), "c")
 			case 2:
@@ -250,7 +250,7 @@ func TestManyRequestsAtOnceEndInOneOfTheStatesAskedFor(t *testing.T) {
 		})
 	}
 	all.Wait()
-	_, _, err := s.Put(t.Context(), "c", good("xxx", "work", "last"))
+	_, _, err := s.Put(t.Context(), "c", good("xxx", "work", "last"), nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Resume(t.Context(), "c"))
 	eventually(t, "three tasks run", func() bool { connector, n := w.running("c"); return connector && n == 3 })

@@ -26,7 +26,7 @@ const (
 )
 
 // Validate implements Herder.
-func (s *Standalone) Validate(ctx context.Context, class string, cfg Config) (ConfigInfos, error) {
+func (s *core) Validate(ctx context.Context, class string, cfg Config) (ConfigInfos, error) {
 	given := cfg.class()
 	if given == "" {
 		return ConfigInfos{}, noType(cfg)
@@ -55,7 +55,7 @@ func noType(cfg Config) *Error {
 
 // validate checks a configuration: the worker's part by host/config, the plugin's part by the plugin itself, in a
 // process for the connector of that name, or in one for validation when the name is empty.
-func (s *Standalone) validate(ctx context.Context, name string, cfg Config) (ConfigInfos, error) {
+func (s *core) validate(ctx context.Context, name string, cfg Config) (ConfigInfos, error) {
 	class := cfg.class()
 	if class == "" {
 		return ConfigInfos{}, noType(cfg)
@@ -86,7 +86,7 @@ func (s *Standalone) validate(ctx context.Context, name string, cfg Config) (Con
 }
 
 // noSuchClass is the answer for a class that no plugin offers.
-func (s *Standalone) noSuchClass(class string, err error) *Error {
+func (s *core) noSuchClass(class string, err error) *Error {
 	var missing *plugin.NotFoundError
 	if !errors.As(err, &missing) {
 		return failed(BadRequest, "%s", err.Error())
@@ -100,7 +100,7 @@ func (s *Standalone) noSuchClass(class string, err error) *Error {
 }
 
 // ask lets the plugin check its part, secrets resolved. The error, masked, is for the user.
-func (s *Standalone) ask(ctx context.Context, name string, resolved plugin.Resolved, props map[string]string) ([]config.ConfigValue, error) {
+func (s *core) ask(ctx context.Context, name string, resolved plugin.Resolved, props map[string]string) ([]config.ConfigValue, error) {
 	launch, resolution := s.launch(name, resolved, props)
 	var values []plugin.ConfigValue
 	err := s.checks.with(ctx, s.processes, launch, func(instance *plugin.Instance) (err error) {

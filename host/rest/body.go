@@ -152,22 +152,25 @@ func (in *reader) raw() (json.RawMessage, error) {
 	return value, nil
 }
 
-// config reads a flat object of settings. A name that comes twice has its last value.
-func (in *reader) config(what string) (herder.Config, error) {
-	cfg := herder.Config{}
-	err := in.object(what, func(name string, _ int64) error {
+// config reads a flat object of settings. A name that comes twice has its last value, and its first place in order.
+func (in *reader) config(what string) (cfg herder.Config, order []string, err error) {
+	cfg = herder.Config{}
+	err = in.object(what, func(name string, _ int64) error {
 		value, err := in.scalar("the setting " + name)
+		if _, again := cfg[name]; !again {
+			order = append(order, name)
+		}
 		cfg[name] = value
 		return err
 	})
-	return cfg, err
+	return cfg, order, err
 }
 
 // readConfig reads a body that is a flat object of settings.
-func readConfig(r *http.Request) (herder.Config, error) {
+func readConfig(r *http.Request) (cfg herder.Config, order []string, err error) {
 	in, err := open(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return in.config("the configuration")
 }

@@ -65,7 +65,7 @@ func readCreate(r *http.Request) (herder.CreateRequest, error) {
 			err = in.scalarInto("name", &request.Name)
 		case "config":
 			seen = true
-			request.Config, err = in.config("config")
+			request.Config, request.Order, err = in.config("config")
 		case "initial_state":
 			var state string
 			err = in.scalarInto("initial_state", &state)
@@ -117,12 +117,12 @@ func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) putConfig(w http.ResponseWriter, r *http.Request) {
-	cfg, err := readConfig(r)
+	cfg, order, err := readConfig(r)
 	if err != nil {
 		refuse(w, err)
 		return
 	}
-	c, created, err := a.herder.Put(r.Context(), param(r, "connector"), cfg)
+	c, created, err := a.herder.Put(r.Context(), param(r, "connector"), cfg, order)
 	status := http.StatusOK
 	if created && err == nil {
 		status = http.StatusCreated
@@ -132,7 +132,7 @@ func (a *api) putConfig(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
-	cfg, err := readConfig(r)
+	cfg, _, err := readConfig(r)
 	if err != nil {
 		refuse(w, err)
 		return

@@ -12,7 +12,7 @@ func (a *api) pluginConfig(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) validate(w http.ResponseWriter, r *http.Request) {
-	cfg, err := readConfig(r)
+	cfg, _, err := readConfig(r)
 	if err != nil {
 		refuse(w, err)
 		return

@@ -80,7 +80,7 @@ func (h *knownHerder) Create(_ context.Context, r herder.CreateRequest) (herder.
 	return herder.Connector{Name: r.Name}, h.fail
 }
 
-func (h *knownHerder) Put(_ context.Context, name string, c herder.Config) (herder.Connector, bool, error) {
+func (h *knownHerder) Put(_ context.Context, name string, c herder.Config, _ []string) (herder.Connector, bool, error) {
 	if h.put == nil {
 		h.put = map[string]herder.Config{}
 	}
@@ -327,7 +327,7 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, read := range []func(*http.Request) error{
-			func(r *http.Request) error { _, err := readConfig(r); return err },
+			func(r *http.Request) error { _, _, err := readConfig(r); return err },
 			func(r *http.Request) error { _, err := readCreate(r); return err },
 			func(r *http.Request) error { _, err := readOffsets(r); return err },
 		} {

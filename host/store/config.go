@@ -42,16 +42,16 @@ type ConnectorSnapshot struct {
 	// Tasks are the task configurations by task number; nil until the connector
 	// has made some, and while Inconsistent.
 	Tasks []map[string]string
+	// TaskGeneration grows with every valid set of task configurations.
+	TaskGeneration int
+	// AppliedConfig is the configuration that Tasks were made from.
+	AppliedConfig map[string]string
 
 	// The rest concerns a cluster and stays zero in a standalone worker.
 
 	// Inconsistent: the last set of task configurations in the topic is not whole
 	// (compaction met it halfway). The leader lets the connector make a new one.
 	Inconsistent bool
-	// TaskGeneration grows with every valid set of task configurations.
-	TaskGeneration int
-	// AppliedConfig is the configuration that Tasks were made from.
-	AppliedConfig map[string]string
 	// PendingFencing: since the last set of tasks nobody has fenced the producers of
 	// the one before. FencedTasks is how many tasks were fenced last; Fenced says
 	// that it was read.
@@ -143,6 +143,8 @@ func (s *MemoryConfigStore) PutTasks(_ context.Context, connector string, tasks 
 		for i, t := range tasks {
 			c.Tasks[i] = maps.Clone(t)
 		}
+		c.TaskGeneration++
+		c.AppliedConfig = c.Config
 		return c, exists
 	})
 	return nil
