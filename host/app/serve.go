@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/tailrace/tailrace/host/metrics"
 	"github.com/tailrace/tailrace/host/rest"
 )
 
@@ -16,10 +17,12 @@ func (p *parts) serve() {
 	for _, rule := range settings.ResponseHeaders {
 		options.Headers = append(options.Headers, rest.HeaderRule(rule))
 	}
+	options.Metrics = metrics.Handler(p.worker, p.processes, p.logger)
 	admin := options
+	admin.Metrics = nil
 	admin.Loggers = p.levels
 	if settings.AdminListeners == nil {
-		options = admin
+		options.Loggers = p.levels
 	}
 	p.serveOn(rest.Handler(p.herder, options), p.listeners)
 	if len(p.admin) > 0 {

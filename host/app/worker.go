@@ -43,6 +43,8 @@ type parts struct {
 
 	listeners []net.Listener // of the REST API
 	admin     []net.Listener // of its admin part; nil when that is on listeners
+	processes *plugin.Host
+	worker    *worker.Worker
 	herder    *herder.Standalone
 	undo      []func(context.Context) error
 }
@@ -124,6 +126,7 @@ func (p *parts) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.processes = host
 	p.onClose(func(context.Context) error { catalogue.Close(); return host.Close() })
 	clusterID, err := p.findBroker(ctx)
 	if err != nil {
@@ -137,6 +140,7 @@ func (p *parts) start(ctx context.Context) error {
 				LogLevel: p.levels.ConnectorLevel,
 			})
 			p.levels.OnChange(w.ApplyLogLevels)
+			p.worker = w
 			return w
 		},
 		Configs: store.NewMemoryConfigStore(), Statuses: store.NewMemoryStatusStore(), Offsets: offsets,

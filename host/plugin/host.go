@@ -56,6 +56,8 @@ type Host struct {
 	mu     sync.Mutex
 	closed bool
 	shared map[string]*sharedInstance
+	// history is what Processes tells, by Launch.key.
+	history map[string]*history
 }
 
 // NewHost makes a host; it starts no plugin yet.
@@ -68,7 +70,7 @@ func NewHost(options HostOptions) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{options: options, logger: options.Logger, launcher: launcher, shared: make(map[string]*sharedInstance)}, nil
+	return &Host{options: options, logger: options.Logger, launcher: launcher, shared: make(map[string]*sharedInstance), history: make(map[string]*history)}, nil
 }
 
 // Launch says for whom a process is wanted.
@@ -181,6 +183,7 @@ func (h *Host) start(entry *sharedInstance, key string, launch Launch) {
 		return
 	}
 	entry.instance.release = func() { h.release(key, entry) }
+	h.noteStart(key, launch, entry.instance)
 	close(entry.ready)
 	h.mu.Lock()
 	unused := entry.users == 0
@@ -190,6 +193,7 @@ func (h *Host) start(entry *sharedInstance, key string, launch Launch) {
 		entry.instance.Kill()
 	}
 	<-entry.instance.Done()
+	h.noteEnd(key, entry.instance)
 	h.forget(key, entry)
 }
 

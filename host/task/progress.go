@@ -20,6 +20,18 @@ type Snapshot struct {
 	Progress uint64
 	// Batches is the number of frames of records.
 	Batches uint64
+	// Taken are the records that came in: from the plugin (source), from Kafka (sink).
+	Taken uint64
+	// ActiveRecords were taken and are not finished: not in Kafka yet (source), not
+	// covered by a commit yet (sink).
+	ActiveRecords uint64
+	// BatchSize counts the records of the batches that came in, Through those that passed
+	// through; CommitMillis is how long offset commits took.
+	BatchSize, Through, CommitMillis Window
+	// PutMillis is the time from sending a batch until the task had accepted it (sink).
+	PutMillis Window
+	// Partitions is the number of partitions that the task has (sink).
+	Partitions int
 	// InFlightBytes is what was taken over and is not finished.
 	InFlightBytes int64
 	// LagRecords is how far the task is behind the ends of its partitions, as of the
@@ -36,6 +48,8 @@ type Snapshot struct {
 	Retries, Restarts uint64
 	// Commits and CommitFailures count offset commits.
 	Commits, CommitFailures uint64
+	// LoggedErrors are the failures of records that were logged.
+	LoggedErrors uint64
 	// CommittedThrough is the last sequence number that is safe (source).
 	CommittedThrough uint64
 	// LastError is the last failure that did not end the task; empty for none.

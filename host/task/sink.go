@@ -107,6 +107,12 @@ type sinkRun struct {
 	furthest  map[kafka.TopicPartition]int64 // the last offset that any process accepted
 	segments  segments
 
+	// safe is the last sequence number of this stream that a commit covers.
+	safe uint64
+	// timed is the last sequence number of the batch whose put is measured, 0 for none.
+	timed      uint64
+	timedSince time.Time
+
 	flushToken   uint64 // of the flush under way, 0 for none
 	flushThrough uint64
 	flushSince   time.Time
@@ -213,6 +219,8 @@ func (r *sinkRun) poll(maxRecords int) {
 		return
 	}
 	if fetch.Len() > 0 {
+		r.snap.Taken += uint64(fetch.Len())
+		r.snap.BatchSize.note(float64(fetch.Len()), time.Now())
 		r.fetch, r.fetchRun, r.fetchNext = fetch, 0, 0
 		for i := range fetch.Runs() {
 			run := &fetch.Runs()[i]
@@ -297,6 +305,9 @@ func (r *sinkRun) send(frame []*wire.SinkBatchBuilder, firstSegment int) {
 	r.lastSeq = lastSeq
 	r.inFlight += bytes
 	r.snap.Batches++
+	if r.timed == 0 {
+		r.timed, r.timedSince = lastSeq, time.Now()
+	}
 	r.publish()
 }
 
@@ -315,6 +326,8 @@ func (r *sinkRun) publish() {
 	r.snap.State = r.state
 	r.snap.InFlightBytes = r.inFlight
 	r.snap.LagRecords = r.positions.lag()
+	r.snap.Partitions = len(r.positions.byTP)
+	r.snap.ActiveRecords = r.lastSeq - r.safe
 	r.snap.Filtered = r.converter.filtered
 	if r.stream != nil {
 		r.snap.Call = r.stream.Call()

@@ -52,6 +52,7 @@ func (r *sinkRun) errantFailure(e *Errant) *RecordFailure {
 	}
 	r.note(f)
 	if r.cfg.Errors.Log {
+		r.snap.LoggedErrors++
 		r.logger.Error(errantLine(r.cfg.ID, e, r.cfg.Errors.LogRecords), "error", e.Err)
 	}
 	return f

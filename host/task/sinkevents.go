@@ -107,6 +107,7 @@ func (r *sinkRun) takeStream(o openedSink) {
 	r.converter.reset(o.stream.Schemas())
 	r.inFlight, r.lastSeq, r.accepted, r.segments = 0, 0, 0, nil
 	r.flushToken, r.blocked = 0, false
+	r.safe, r.timed = 0, 0
 }
 
 func (r *sinkRun) handle(e sinkEvent) {
@@ -130,7 +131,13 @@ func (r *sinkRun) handle(e sinkEvent) {
 	case plugin.Drained:
 		r.drained = true
 	case plugin.Accepted:
+		now := time.Now()
 		r.snap.Records += event.Through - r.accepted
+		r.snap.Through.note(float64(event.Through-r.accepted), now)
+		if r.timed != 0 && event.Through >= r.timed {
+			r.snap.PutMillis.noteTime(now.Sub(r.timedSince), now)
+			r.timed = 0
+		}
 		r.snap.Bytes += uint64(max(event.Bytes, 0))
 		r.advance(event.Through)
 		r.accepted = event.Through
@@ -223,22 +230,22 @@ func (r *sinkRun) subscribe() {
 	r.consumer = consumer
 }
 
-// commit stores what the task has confirmed (I-2).
-func (r *sinkRun) commit(ctx context.Context, confirmed []plugin.PartitionPosition, tell bool) {
+// commit stores what the task has confirmed (I-2); false when that failed.
+func (r *sinkRun) commit(ctx context.Context, confirmed []plugin.PartitionPosition, tell bool) bool {
 	offsets := r.positions.committable(confirmed)
 	if len(offsets) == 0 {
-		return
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timing.OffsetFlushTimeout)
 	defer cancel()
 	if !r.flushLetters(ctx) {
-		return
+		return false
 	}
 	if err := r.consumer.Commit(ctx, offsets); err != nil {
 		r.snap.CommitFailures++
 		r.logger.Warn("cannot commit consumer offsets; the next commit covers them", "error", err)
 		r.retrying(err, r.cfg.Timing.OffsetFlushInterval)
-		return
+		return false
 	}
 	r.snap.Commits++
 	told := make([]plugin.PartitionPosition, 0, len(offsets))
@@ -252,6 +259,7 @@ func (r *sinkRun) commit(ctx context.Context, confirmed []plugin.PartitionPositi
 	if tell {
 		r.sentFrame(r.stream.SendOffsetsCommitted(told))
 	}
+	return true
 }
 
 // tick flushes when it is due.
@@ -305,7 +313,11 @@ func (r *sinkRun) flushedAs(event plugin.Flushed) {
 		return
 	}
 	r.segments = r.segments.forget(r.flushThrough)
-	r.commit(r.ctx, event.Offsets, true)
+	if r.commit(r.ctx, event.Offsets, true) {
+		now := time.Now()
+		r.safe = r.flushThrough
+		r.snap.CommitMillis.noteTime(now.Sub(r.flushSince), now)
+	}
 }
 
 // flushFailed goes back to what is committed and sends the records again.

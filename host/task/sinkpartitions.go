@@ -63,6 +63,9 @@ func (r *sinkRun) revoke(ctx context.Context, tps []kafka.TopicPartition, lost b
 			r.positions.remove(tp)
 			delete(r.reported, tp)
 		}
+		if !r.positions.dirty() {
+			r.safe = r.lastSeq
+		}
 	}()
 	if r.stream == nil || !r.started || r.over {
 		return

@@ -96,6 +96,8 @@ type sourceRun struct {
 	quit     chan struct{}
 	workers  sync.WaitGroup
 
+	flushSince time.Time // of the flush under way
+
 	ctx       context.Context // of Run
 	runCtx    context.Context // of everything beside the owner; ends with the run
 	cancelRun context.CancelFunc
@@ -288,6 +290,9 @@ func (r *sourceRun) accept(p *preparedBatch) {
 		return
 	}
 	r.snap.Batches++
+	r.snap.Taken += p.count()
+	r.snap.ActiveRecords += p.count()
+	r.snap.BatchSize.note(float64(p.count()), time.Now())
 	r.snap.Filtered += uint64(p.filtered)
 	p.ticket = r.ledger.submit(p.through, p.offsets)
 	r.queue = append(r.queue, p)
@@ -302,9 +307,11 @@ func (r *sourceRun) acknowledge() {
 		p := a.batch
 		if !a.discarded {
 			r.snap.Records += uint64(a.records - len(a.failed))
+			r.snap.Through.note(float64(a.records-len(a.failed)), time.Now())
 			r.snap.Progress = r.snap.Records // a start goes on behind what is durable
 			r.snap.Bytes += uint64(p.bytes)
 		}
+		r.snap.ActiveRecords -= p.count()
 		r.credit.release(p.cost)
 		err := r.judge(a)
 		p.release()

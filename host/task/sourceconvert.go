@@ -32,6 +32,9 @@ type preparedBatch struct {
 	ticket ticket
 }
 
+// count is the number of records that the task sent.
+func (p *preparedBatch) count() uint64 { return p.through - p.firstSeq + 1 }
+
 // seqOf is the sequence number of a record of the Kafka batch.
 func (p *preparedBatch) seqOf(index int) uint64 {
 	for _, place := range p.skipped {

@@ -191,6 +191,7 @@ func (r *sourceRun) giveUp(err error) {
 	for i, p := range r.queue {
 		p.kafka.Discard()
 		p.release()
+		r.snap.ActiveRecords -= p.count()
 		r.credit.release(p.cost)
 		r.ledger.lose()
 		r.queue[i] = nil
@@ -237,6 +238,7 @@ func (r *sourceRun) noteFailure(f *RecordFailure) {
 		}
 		return
 	}
+	r.snap.LoggedErrors++
 	r.logger.Error("Error encountered in task "+r.cfg.ID.String()+". Executing stage '"+f.Stage+"' with class '"+f.Class+"'.", "record", f.Where, "error", f.Err)
 }
 
@@ -270,7 +272,7 @@ func (r *sourceRun) flush() {
 		return
 	}
 	offsets, _ := r.ledger.take()
-	r.flushing = true
+	r.flushing, r.flushSince = true, time.Now()
 	partitions := r.partitions // only ever appended to
 	r.workers.Go(func() {
 		ctx, cancel := context.WithTimeout(r.runCtx, r.cfg.Timing.OffsetFlushTimeout)
@@ -295,6 +297,8 @@ func (r *sourceRun) afterFlush(err error) {
 		return
 	}
 	r.snap.Commits++
+	now := time.Now()
+	r.snap.CommitMillis.noteTime(now.Sub(r.flushSince), now)
 	if r.life.phase < phaseSettling {
 		r.sendCommit()
 		if r.eager && r.ledger.unstored() {

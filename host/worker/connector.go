@@ -26,6 +26,7 @@ func (r *connectorRunner) run() {
 }
 
 func (r *connectorRunner) tell(state store.State, err error) {
+	r.entered(state, &r.w.connectorStarts)
 	r.w.cfg.Listener.ConnectorState(r.name, state, err)
 }
 
@@ -44,6 +45,7 @@ func (r *connectorRunner) once(ctx context.Context) error {
 	stream, err := s.OpenConnector(ctx, plugin.ConnectorStart{
 		Epoch: r.w.epochs.Add(1), Connector: s.resolved.Connector.Name, Name: r.name,
 		Config: s.connector.Resolution.Props, LogLevel: level, Offsets: task.OffsetReader(r.name, r.w.cfg.Offsets),
+		Metrics: func(samples []plugin.Metric) { r.measured(samples, s.masker.Text) },
 	})
 	if err != nil {
 		return s.failure("connector "+r.name+" did not start", err)

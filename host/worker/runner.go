@@ -39,6 +39,9 @@ type runner struct {
 	path    string // the plugin in use
 	renewed bool   // the plugin was replaced under the runner
 	stopped bool
+	clock   stateClock
+	parts   Parts
+	metrics metricSet
 }
 
 func (w *Worker) newRunner(taskNumber int, connector string, props map[string]string, target store.TargetState) *runner {
@@ -238,6 +241,7 @@ func (r *runner) acquire(ctx context.Context) (*share, error) {
 	}
 	r.mu.Lock()
 	r.path = resolved.Plugin.Path
+	r.parts = partsOf(c, resolved)
 	r.mu.Unlock()
 	return &share{Instance: instance, resolved: resolved, connector: c, masker: masker}, nil
 }

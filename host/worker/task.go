@@ -140,6 +140,7 @@ func (r *taskRunner) tell(state store.State, err error) {
 	r.telling.Lock()
 	defer r.telling.Unlock()
 	r.reported, r.hindrance = state, ""
+	r.entered(state, &r.w.taskStarts)
 	r.w.cfg.Listener.TaskState(r.id, state, err)
 }
 
@@ -432,5 +433,6 @@ func (l *taskListener) Retrying(_ task.ID, err error, after time.Duration) {
 	}
 }
 
-// Measured is for the metrics of plugins, which have no reader yet.
-func (l *taskListener) Measured(task.ID, []plugin.Metric) {}
+func (l *taskListener) Measured(_ task.ID, samples []plugin.Metric) {
+	l.r.measured(samples, l.masker.Text)
+}

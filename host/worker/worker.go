@@ -63,6 +63,8 @@ type Worker struct {
 	connectors map[string]*connectorRunner
 	tasks      map[task.ID]*taskRunner
 
+	connectorStarts, taskStarts starts
+
 	watching context.CancelFunc
 	watched  chan struct{}
 }
@@ -157,6 +159,7 @@ func (w *Worker) StartConnector(name string, props map[string]string, target sto
 	}
 	r := &connectorRunner{runner: w.newRunner(plugin.NoTask, name, props, target), name: name}
 	w.connectors[name] = r
+	w.connectorStarts.attempts.Add(1)
 	go r.run()
 	return nil
 }
@@ -173,6 +176,7 @@ func (w *Worker) StartTask(id task.ID, connectorProps, taskProps map[string]stri
 	}
 	r := &taskRunner{runner: w.newRunner(id.Task, id.Connector, connectorProps, target), id: id, props: maps.Clone(taskProps)}
 	w.tasks[id] = r
+	w.taskStarts.attempts.Add(1)
 	go r.run()
 	return nil
 }

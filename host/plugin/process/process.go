@@ -70,6 +70,9 @@ func newProcess(l *Launcher, command Command, serial string) *Process {
 // PID is the process id of the plugin's first process and its process group's id.
 func (p *Process) PID() int { return p.pid }
 
+// Started is when the process was forked.
+func (p *Process) Started() time.Time { return p.started }
+
 // Address is the unix socket that the plugin listens on. It lies in the launcher's private folder.
 func (p *Process) Address() net.Addr { return p.address }
 
