@@ -1,0 +1,7 @@
+//go:build !unix
+
+package reload
+
+import "os"
+
+func inode(os.FileInfo) uint64 { return 0 }
