@@ -135,4 +135,3 @@ func targetOf(state TargetState) (store.TargetState, error) {
 func javaTrim(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
 }
-

@@ -16,7 +16,9 @@ func props(text string) map[string]string { return map[string]string{"k": text} 
 func TestPlan(t *testing.T) {
 	one := map[int]runningTask{0: {props("c"), props("t0")}}
 	two := map[int]runningTask{0: {props("c"), props("t0")}, 1: {props("c"), props("t1")}}
-	started := func(tasks map[int]runningTask) desired { return desired{true, props("c"), store.TargetStarted, tasks, 2} }
+	started := func(tasks map[int]runningTask) desired {
+		return desired{true, props("c"), store.TargetStarted, tasks, 2}
+	}
 	runs := func(tasks map[int]runningTask) running { return running{props("c"), store.TargetStarted, tasks} }
 	for name, c := range map[string]struct {
 		want desired

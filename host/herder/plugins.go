@@ -70,9 +70,9 @@ func converters() config.Plugins {
 		if simple == "SimpleHeaderConverter" {
 			aliases = []string{simple, "Simple"}
 		} else {
-			out = append(out, config.PluginInfo{Kind: config.ConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion})
+			out = append(out, config.PluginInfo{Kind: config.ConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion, Def: convert.Definition(class)})
 		}
-		out = append(out, config.PluginInfo{Kind: config.HeaderConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion})
+		out = append(out, config.PluginInfo{Kind: config.HeaderConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion, Def: convert.Definition(class)})
 	}
 	return out
 }
@@ -85,9 +85,13 @@ func (s *core) PluginConfig(class, versions string) ([]KeyInfo, error) {
 	switch {
 	case errors.As(err, &missing):
 		for _, p := range converters() {
-			if p.Class == class || slices.Contains(p.Aliases, class) {
+			if p.Class != class && !slices.Contains(p.Aliases, class) {
+				continue
+			}
+			if p.Def == nil {
 				return []KeyInfo{}, nil
 			}
+			return config.KeyInfos(p.Def), nil
 		}
 		for _, kind := range []config.PluginKind{config.TransformPlugin, config.PredicatePlugin} {
 			if c, ok := transform.Lookup(kind, class); ok {

@@ -82,4 +82,3 @@ func (s *Standalone) Close(ctx context.Context) error {
 func (s *Standalone) Health(context.Context) Health {
 	return Health{Healthy, "Worker has completed startup and is ready to handle requests."}
 }
-

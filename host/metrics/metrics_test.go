@@ -123,8 +123,13 @@ func TestMeasuresOfPluginsCannotBreakThePage(t *testing.T) {
 		{Name: "lines_total", Counter: true, Value: 6, Labels: map[string]string{"file": "c"}}, // twice
 		{Name: "lines_total", Value: 7},  // another kind
 		{Name: "process_info", Value: 1}, // ours
-		{Name: "x y"}, {Name: ""}, {Name: "0x"}, {Name: "é"}, {Name: "ok", Labels: map[string]string{"a b": "1"}},
-		{Name: "ok", Labels: map[string]string{"__name__": "1"}}, {Name: "ok", Labels: map[string]string{"task": "1"}},
+		{Name: "x y"},
+		{Name: ""},
+		{Name: "0x"},
+		{Name: "é"},
+		{Name: "ok", Labels: map[string]string{"a b": "1"}},
+		{Name: "ok", Labels: map[string]string{"__name__": "1"}},
+		{Name: "ok", Labels: map[string]string{"task": "1"}},
 		{Name: "queue", Value: 2},
 	}
 	r.Connectors[0].Metrics = []plugin.Metric{{Name: "queue", Value: 1}}

@@ -51,10 +51,10 @@ type TaskReport struct {
 type Parts struct {
 	Kind plugin.Kind
 	// Class is the plugin's name of the connector.
-	Class, Version                           string
+	Class, Version                                string
 	KeyConverter, ValueConverter, HeaderConverter string
-	Transforms, Predicates                   []Part
-	CreditBytes                              int64
+	Transforms, Predicates                        []Part
+	CreditBytes                                   int64
 }
 
 // Part is a transform or predicate of a connector.
@@ -122,7 +122,9 @@ func (r *taskRunner) report(now time.Time) TaskReport {
 // starts are the counters behind Starts.
 type starts struct{ attempts, successes, failures atomic.Uint64 }
 
-func (s *starts) load() Starts { return Starts{s.attempts.Load(), s.successes.Load(), s.failures.Load()} }
+func (s *starts) load() Starts {
+	return Starts{s.attempts.Load(), s.successes.Load(), s.failures.Load()}
+}
 
 // entered notes a state that is told; count hears how the start ended.
 func (r *runner) entered(state store.State, count *starts) {
