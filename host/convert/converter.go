@@ -6,6 +6,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/convert/avro"
 	"github.com/tailrace/tailrace/host/convert/javaerr"
+	"github.com/tailrace/tailrace/host/convert/jsonschema"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -27,6 +28,9 @@ type HeaderConverter interface {
 	FromHeader(dst []byte, topic, name string, schema *data.Schema, wire []byte) (out, dstAfter []byte, err error)
 	ToHeader(dst []byte, topic, name string, kafka []byte) (schema *data.Schema, dstAfter []byte, err error)
 }
+
+// strictValues is the key that turns silent damage of values into errors; see docs/compatibility.md.
+const strictValues = "strict.values"
 
 // Error is a failed conversion; see package javaerr.
 type Error = javaerr.Error
@@ -93,7 +97,8 @@ var registryFactories = map[string]struct {
 	class string
 	build registryFactory
 }{
-	"AvroConverter": {avro.Class, func(props map[string]string, isKey bool) (both, error) { return avro.New(props, isKey) }},
+	"AvroConverter":       {avro.Class, func(props map[string]string, isKey bool) (both, error) { return avro.New(props, isKey) }},
+	"JsonSchemaConverter": {jsonschema.Class, newJSONSchema},
 }
 
 // both is what all converters but SimpleHeaderConverter are.

@@ -23,6 +23,6 @@
 // A converter is used by one goroutine at a time: it keeps caches.
 //
 // It imports sdk/go/data and the packages below it: javaerr (errors), avro (the
-// Avro converter) and through that registry. They do not import this package.
+// Avro converter), jsonschema (the mapping of JSON Schema) and registry. They do not import this package.
 // It must not import host/kafka, host/task or the generated protocol.
 package convert

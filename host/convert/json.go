@@ -13,6 +13,8 @@ type jsonConverter struct {
 	cacheSize          int  // schemas.cache.size
 	numeric            bool // decimal.format=NUMERIC
 	nullTakesDefault   bool // replace.null.with.default
+	byRegistry         bool // the payload of JsonSchemaConverter: unions, maps as objects with key and value
+	strict             bool // strict.values
 	plans              map[*data.Schema]*jsonPlan
 	lastPlan           *jsonPlan
 	parsed             map[string]*data.Schema // schema text -> schema

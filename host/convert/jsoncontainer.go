@@ -100,7 +100,7 @@ func closeBlock(dst []byte, start, n int) []byte {
 
 func (r *jsonReader) mapping(dst []byte, s *data.Schema, i int) (_ []byte, err error) {
 	key := s.KeySchema()
-	if key == nil || key.Type() == data.String {
+	if key == nil || key.Type() == data.String && (!r.c.byRegistry || !key.Optional()) {
 		if r.b[i] != '{' {
 			return dst, dataError("Maps with string fields should be encoded as JSON objects, but found %s", r.nodeType(i))
 		}
@@ -120,11 +120,20 @@ func (r *jsonReader) mapping(dst []byte, s *data.Schema, i int) (_ []byte, err e
 		return data.AppendBlockEnd(dst), nil
 	}
 	if r.b[i] != '[' {
-		return dst, dataError("Maps with non-string fields should be encoded as JSON array of tuples, but found %s", r.nodeType(i))
+		items := "tuples"
+		if r.c.byRegistry {
+			items = "objects"
+		}
+		return dst, dataError("Maps with non-string fields should be encoded as JSON array of %s, but found %s", items, r.nodeType(i))
 	}
 	start, n := len(dst), 0
 	for i = r.b.space(i + 1); r.b[i] != ']'; n++ {
-		if dst, err = r.tuple(dst, s, i); err != nil {
+		if r.c.byRegistry {
+			dst, err = r.entry(dst, s, i)
+		} else {
+			dst, err = r.tuple(dst, s, i)
+		}
+		if err != nil {
 			return dst, err
 		}
 		if i = r.b.space(r.b.end(i)); r.b[i] == ',' {
@@ -205,7 +214,11 @@ func (r *jsonReader) structureInOrder(dst []byte, s *data.Schema, i int) (_ []by
 // field writes one field; at is -1 when it is missing.
 func (r *jsonReader) field(dst []byte, f data.Field, at int) ([]byte, error) {
 	if at < 0 {
-		return r.null(dst, f.Schema)
+		dst, err := r.null(dst, f.Schema)
+		if err != nil && r.c.byRegistry {
+			err = missing(f)
+		}
+		return dst, err
 	}
 	if r.isNullText(f.Schema, at) && !f.Schema.Optional() {
 		return dst, dataError("Invalid value: null used for required field: \"%s\", schema type: %s", f.Name, f.Schema.Type())

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"strconv"
 
+	"github.com/tailrace/tailrace/host/convert/jsonschema"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -261,6 +262,9 @@ func (r *jsonReader) value(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	case kindMap:
 		return r.mapping(dst, s, i)
 	case kindStruct:
+		if r.c.byRegistry && jsonschema.IsUnion(s) {
+			return r.union(dst, s, i)
+		}
 		return r.structure(dst, s, i)
 	case kindDecimal:
 		return r.decimal(dst, s, i)

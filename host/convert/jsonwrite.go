@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/tailrace/tailrace/host/convert/jsonschema"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -21,10 +22,13 @@ type jsonPlan struct {
 	null []byte
 	// objectMode: the map is a JSON object; otherwise an array of pairs.
 	objectMode bool
-	key, value *jsonPlan // nil where there is no schema
-	names      [][]byte  // `"name":` with the comma before it, for the fields
-	fields     []*jsonPlan
-	envelope   []byte // of the top: {"schema":…,"payload":
+	// union: the struct stands for its only field with a value; entries: the pairs of a map are
+	// objects with a key and a value. Both only with a schema registry.
+	union, entries bool
+	key, value     *jsonPlan // nil where there is no schema
+	names          [][]byte  // `"name":` with the comma before it, for the fields
+	fields         []*jsonPlan
+	envelope       []byte // of the top: {"schema":…,"payload":
 }
 
 func newJSONPlan(s *data.Schema) *jsonPlan {
@@ -62,6 +66,10 @@ func (c *jsonConverter) planDefaults(p *jsonPlan) error {
 		if err := c.planDefaults(part); err != nil {
 			return err
 		}
+	}
+	if c.byRegistry {
+		p.union, p.entries = jsonschema.IsUnion(p.schema), true
+		p.objectMode = p.schema.IsStringKey()
 	}
 	if !p.optional {
 		return nil
@@ -191,6 +199,9 @@ func (w *jsonWriter) body(dst []byte, p *jsonPlan) ([]byte, error) {
 	case kindMap:
 		return w.mapping(dst, p)
 	case kindStruct:
+		if p.union {
+			return w.union(dst, p)
+		}
 		dst = append(dst, '{')
 		var err error
 		for i, f := range p.fields {
@@ -335,14 +346,49 @@ func (w *jsonWriter) objectEntry(dst []byte, p *jsonPlan) ([]byte, error) {
 }
 
 func (w *jsonWriter) pair(dst []byte, p *jsonPlan) ([]byte, error) {
-	dst, err := w.value(append(dst, '['), p.key)
+	before, between, after := "[", ",", "]"
+	if p.entries {
+		before, between, after = `{"key":`, `,"value":`, "}"
+	}
+	dst, err := w.value(append(dst, before...), p.key)
 	if err != nil {
 		return dst, err
 	}
-	if dst, err = w.value(append(dst, ','), p.value); err != nil {
+	if dst, err = w.value(append(dst, between...), p.value); err != nil {
 		return dst, err
 	}
-	return append(dst, ']'), nil
+	return append(dst, after...), nil
+}
+
+// union writes the first field that is not null; all others are passed over.
+func (w *jsonWriter) union(dst []byte, p *jsonPlan) (_ []byte, err error) {
+	written := false
+	for _, f := range p.fields {
+		mark := len(dst)
+		null := false
+		if f.optional {
+			present, _, err := data.ReadPresence(f.schema, w.b)
+			if err != nil {
+				return dst, malformed(f.schema, err)
+			}
+			null = !present && string(f.null) == "null"
+		}
+		if dst, err = w.value(dst, f); err != nil {
+			return dst, err
+		}
+		if null || written {
+			dst = dst[:mark]
+		} else {
+			written = true
+		}
+	}
+	switch {
+	case written:
+		return dst, nil
+	case p.optional:
+		return append(dst, p.null...), nil
+	}
+	return dst, dataError("no field of the union %s has a value", p.schema)
 }
 
 // any writes a value without a schema.

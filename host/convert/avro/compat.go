@@ -36,7 +36,7 @@ func incompatible(old []string, text string) string {
 	if err := c.Compatible(o, n); err != nil {
 		return "the old schema cannot read new records" + where(c, o, n, "") + ": " + err.Error()
 	}
-	return "no field was found that does not fit; the registry may compare with an older version"
+	return ""
 }
 
 // where walks down to the field that does not fit.

@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -121,12 +122,12 @@ func (c *Converter) writer(topic string, schema *data.Schema) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := c.idOf(subject, registry.Schema{Type: registry.Avro, Text: plan.text})
+	s, err := c.registry.WriteSchema(subject, registry.Schema{Type: registry.Avro, Text: plan.text}, judge{})
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{root: plan.root}
-	binary.BigEndian.PutUint32(w.head[1:], uint32(id))
+	binary.BigEndian.PutUint32(w.head[1:], uint32(s.ID))
 	if len(c.writers) >= c.o.cacheSize {
 		clear(c.writers) // a plain bound; schemas that are in use come back at once
 	}
@@ -134,59 +135,27 @@ func (c *Converter) writer(topic string, schema *data.Schema) (*writer, error) {
 	return w, nil
 }
 
-// idOf is the id to write a schema with: registered, the latest of the subject, or one that is registered already.
-func (c *Converter) idOf(subject string, s registry.Schema) (int, error) {
-	if c.registry.AutoRegister {
-		id, err := c.registry.Register(subject, s)
-		return id, c.explain(subject, s, err)
-	}
-	if !c.registry.UseLatest {
-		id, err := c.registry.Lookup(subject, s)
-		return id, c.explain(subject, s, err)
-	}
-	latest, err := c.registry.Latest(subject)
-	if err != nil {
-		return 0, err
-	}
-	texts, err := c.texts(latest)
-	if err != nil {
-		return 0, err
-	}
-	if why := sameShape(texts, s.Text, c.registry.LatestStrict); why != "" {
-		return 0, javaerr.Data("Incompatible schema: the value does not fit version %d of subject %s, which use.latest.version asks to write: %s", latest.Version, subject, why)
-	}
-	return latest.ID, nil
+// Bind ends the registry's calls with ctx; see convert.Bind.
+func (c *Converter) Bind(ctx context.Context) { c.registry.Bind(ctx) }
+
+// judge names the field of an Avro schema that does not fit another.
+type judge struct{}
+
+func (judge) Refused(older, newer registry.Resolved) string {
+	return incompatible(texts(older), newer.Text)
 }
 
-// explain adds to a refusal which field does not fit which version.
-func (c *Converter) explain(subject string, s registry.Schema, err error) error {
-	var refused *registry.Error
-	if err == nil || !errors.As(err, &refused) || !refused.Incompatible() {
-		return err
-	}
-	why := ""
-	if latest, e := c.registry.Current(subject); e == nil {
-		if texts, e := c.texts(latest); e == nil {
-			why = fmt.Sprintf(" against version %d: %s", latest.Version, incompatible(texts, s.Text))
-		}
-	}
-	return &javaerr.Error{
-		Class: javaerr.DataException, Cause: err,
-		Message: "Schema being registered is incompatible with an earlier schema for subject \"" + subject + "\"" + why,
-	}
+func (judge) Unfit(latest, own registry.Resolved, strict bool) string {
+	return sameShape(texts(latest), own.Text, strict)
 }
 
 // texts are the schemas that s refers to, then s.
-func (c *Converter) texts(s registry.Schema) ([]string, error) {
-	names, schemas, err := c.registry.Resolve(s)
-	if err != nil {
-		return nil, err
+func texts(s registry.Resolved) []string {
+	list := make([]string, 0, len(s.Names)+1)
+	for _, name := range s.Names {
+		list = append(list, s.Docs[name].Text)
 	}
-	texts := make([]string, 0, len(names)+1)
-	for _, name := range names {
-		texts = append(texts, schemas[name].Text)
-	}
-	return append(texts, s.Text), nil
+	return append(list, s.Text)
 }
 
 // ToConnect reads record bytes; see convert.Converter.
@@ -228,26 +197,15 @@ func (c *Converter) reader(key readKey) (*readPlan, error) {
 	if r, ok := c.readers[key]; ok {
 		return r, nil
 	}
-	s, err := c.registry.ByID(int(key.id))
+	s, err := c.registry.ReadSchema(key.id, registry.Avro)
 	if err != nil {
 		return nil, err
 	}
-	if s.Type != registry.Avro {
-		return nil, javaerr.Data("the schema of id %d is of type %s, not %s; use the converter of that type", s.ID, s.Type, registry.Avro)
-	}
-	subject, err := c.registry.Subject(key.topic, recordName(s.Text))
-	version := 0
-	if err == nil {
-		// Only a schema without connect.version shows it; a subject that is not there (a copied topic) is no failure.
-		if version, err = c.registry.Version(subject, s); err != nil {
-			return nil, err
-		}
-	}
-	texts, err := c.texts(s)
+	version, err := c.registry.VersionOf(key.topic, recordName(s.Text), s.Schema)
 	if err != nil {
 		return nil, err
 	}
-	r, err := planRead(c.o, texts, version)
+	r, err := planRead(c.o, texts(s), version)
 	if err != nil {
 		return nil, fmt.Errorf("the schema of id %d: %w", s.ID, err)
 	}

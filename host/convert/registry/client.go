@@ -53,6 +53,8 @@ type Client struct {
 	http    *http.Client
 	next    int // the server to ask first: the one that answered last
 
+	ctx context.Context //nolint:containedctx // of the task, see Bind
+
 	byID     map[int]Schema
 	ids      map[subjectText]int
 	versions map[subjectText]int
@@ -83,7 +85,7 @@ func Open(c *Config) (*Client, error) {
 	if c.proxy != nil {
 		transport.Proxy = http.ProxyURL(c.proxy)
 	}
-	cl := &Client{Config: c, http: &http.Client{Transport: &limited{transport}, Timeout: c.timeout}}
+	cl := &Client{Config: c, ctx: context.Background(), http: &http.Client{Transport: &limited{transport}, Timeout: c.timeout}}
 	for _, u := range c.urls {
 		options := []sr.ClientOpt{
 			sr.URLs(u), sr.HTTPClient(cl.http), sr.UserAgent("tailrace"),
@@ -113,6 +115,10 @@ func Open(c *Config) (*Client, error) {
 	cl.latest, cl.refs = map[string]latestEntry{}, map[Reference]Schema{}
 	return cl, nil
 }
+
+// Bind ends all calls, and their retries, when ctx ends: a task that stops does not
+// wait for a registry that is away. Call it before the first use.
+func (c *Client) Bind(ctx context.Context) { c.ctx = ctx }
 
 // limited cuts answers that are too long.
 type limited struct{ next http.RoundTripper }
@@ -287,8 +293,7 @@ func put[K comparable, V any](m map[K]V, key K, v V, size int) {
 
 // call makes one request with retries, back-off and change of server.
 func (c *Client) call(what string, do func(context.Context, *sr.Client) error) error {
-	// The converter interface has no context: a call ends by its own deadline.
-	ctx, cancel := context.WithTimeout(context.Background(), c.totalDeadline)
+	ctx, cancel := context.WithTimeout(c.ctx, c.totalDeadline)
 	defer cancel()
 	var last *Error
 	for attempt := 0; ; attempt++ {
@@ -300,7 +305,10 @@ func (c *Client) call(what string, do func(context.Context, *sr.Client) error) e
 				return nil
 			}
 			last = classify(what, c.urls[n], err)
-			if !last.Retriable() {
+			if c.ctx.Err() != nil {
+				last.Reason = "the task stops"
+			}
+			if !last.Retriable() || ctx.Err() != nil {
 				return last
 			}
 		}

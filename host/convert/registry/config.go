@@ -23,6 +23,10 @@ type Config struct {
 	LatestStrict bool
 	// Normalize (normalize.schemas) lets the registry bring schemas into one form.
 	Normalize bool
+	// UseID (use.schema.id) writes with the schema of that id; negative: not.
+	UseID int
+	// IDStrict (id.compatibility.strict) wants that schema compatible.
+	IDStrict bool
 	// IsKey tells keys from values, for subjects.
 	IsKey bool
 
@@ -49,13 +53,13 @@ type Config struct {
 // Keys of others are left alone.
 func ParseConfig(props map[string]string, isKey bool) (*Config, error) {
 	c := &Config{
-		AutoRegister: true, LatestStrict: true, IsKey: isKey, headers: http.Header{},
+		AutoRegister: true, LatestStrict: true, IDStrict: true, UseID: -1, IsKey: isKey, headers: http.Header{},
 		cacheSize: 1000, maxRetries: 3, retryWait: time.Second, maxRetryWait: 20 * time.Second, timeout: 30 * time.Second,
 	}
 	p := Props(props)
 	for key, flag := range map[string]*bool{
 		"auto.register.schemas": &c.AutoRegister, "use.latest.version": &c.UseLatest,
-		"latest.compatibility.strict": &c.LatestStrict, "normalize.schemas": &c.Normalize,
+		"latest.compatibility.strict": &c.LatestStrict, "id.compatibility.strict": &c.IDStrict, "normalize.schemas": &c.Normalize,
 	} {
 		if err := p.Bool(key, flag); err != nil {
 			return nil, err
@@ -76,7 +80,7 @@ func ParseConfig(props map[string]string, isKey bool) (*Config, error) {
 	}
 	ttl := -1
 	for key, n := range map[string]*int{
-		"max.schemas.per.subject": &c.cacheSize, "max.retries": &c.maxRetries, "latest.cache.ttl.sec": &ttl,
+		"max.schemas.per.subject": &c.cacheSize, "max.retries": &c.maxRetries, "latest.cache.ttl.sec": &ttl, "use.schema.id": &c.UseID,
 	} {
 		if err := p.Int(key, n, -1); err != nil {
 			return nil, err
@@ -85,9 +89,6 @@ func ParseConfig(props map[string]string, isKey bool) (*Config, error) {
 	c.cacheSize, c.maxRetries = max(c.cacheSize, 1), max(c.maxRetries, 0)
 	c.latestTTL = time.Duration(max(ttl, 0)) * time.Second
 	c.totalDeadline = time.Duration(c.maxRetries+1)*c.timeout + time.Duration(c.maxRetries)*c.maxRetryWait
-	if id, ok := props["use.schema.id"]; ok && strings.TrimSpace(id) != "-1" {
-		return nil, javaerr.Config("use.schema.id is not supported; use use.latest.version=true with auto.register.schemas=false")
-	}
 	var err error
 	if c.subjects, err = parseStrategy(props, isKey); err != nil {
 		return nil, err
