@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"net"
 	"net/http"
 
 	"github.com/tailrace/tailrace/host/metrics"
@@ -30,7 +29,7 @@ func (p *parts) serve() {
 	}
 }
 
-func (p *parts) serveOn(handler http.Handler, listeners []net.Listener) {
+func (p *parts) serveOn(handler http.Handler, listeners []rest.Listener) {
 	server := rest.Serve(handler, p.version, p.logger, listeners...)
 	p.onClose(func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, restStopTimeout)

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
+	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/tailrace/tailrace/host/cli"
@@ -20,7 +18,9 @@ import (
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/loggers"
 	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/rest"
 	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/tlsconfig"
 	"github.com/tailrace/tailrace/host/worker"
 )
 
@@ -41,12 +41,15 @@ type parts struct {
 	logger   *slog.Logger
 	levels   *loggers.Registry
 
-	listeners []net.Listener // of the REST API
-	admin     []net.Listener // of its admin part; nil when that is on listeners
-	processes *plugin.Host
-	worker    *worker.Worker
-	herder    *herder.Standalone
-	undo      []func(context.Context) error
+	listeners []rest.Listener // of the REST API
+	admin     []rest.Listener // of its admin part; nil when that is on listeners
+	// identity is what https listeners show and other workers are asked with; nil without https.
+	identity   *tlsconfig.Identity
+	advertised *url.URL // where other workers reach this one
+	processes  *plugin.Host
+	worker     *worker.Worker
+	herder     *herder.Standalone
+	undo       []func(context.Context) error
 }
 
 func (p *parts) onClose(f func(context.Context) error) { p.undo = append(p.undo, f) }
@@ -144,7 +147,7 @@ func (p *parts) start(ctx context.Context) error {
 			return w
 		},
 		Configs: store.NewMemoryConfigStore(), Statuses: store.NewMemoryStatusStore(), Offsets: offsets,
-		WorkerID: p.workerID(), Logger: p.logger,
+		WorkerID: p.advertised.Host, Logger: p.logger,
 		About: herder.About{Version: herder.CompatibleVersion, Commit: p.version, KafkaClusterID: clusterID},
 	})
 	p.onClose(p.herder.Close)
@@ -163,54 +166,6 @@ func checkConverters(w *config.Worker) error {
 		return fmt.Errorf("header.converter: %w", err)
 	}
 	return nil
-}
-
-// listen takes the addresses of the REST API.
-func (p *parts) listen(ctx context.Context) error {
-	var err error
-	if p.listeners, err = p.open(ctx, "listeners", p.settings.REST.Listeners); err != nil {
-		return err
-	}
-	p.admin, err = p.open(ctx, "admin.listeners", p.settings.REST.AdminListeners)
-	return err
-}
-
-func (p *parts) open(ctx context.Context, key string, addresses []config.Listener) ([]net.Listener, error) {
-	var opened []net.Listener
-	for _, l := range addresses {
-		if l.Scheme != "http" {
-			return nil, fmt.Errorf("%s: %s: only http is served so far; use an http address behind a proxy that ends TLS", key, l)
-		}
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address())
-		switch {
-		case errors.Is(err, syscall.EADDRINUSE):
-			return nil, fmt.Errorf("%s: %s: the port is in use; stop the other program or choose another port", key, l)
-		case errors.Is(err, syscall.EACCES):
-			return nil, fmt.Errorf("%s: %s: the port may not be opened; choose one above 1023", key, l)
-		case err != nil:
-			return nil, fmt.Errorf("%s: %s cannot be opened: %w", key, l, err)
-		}
-		p.onClose(func(context.Context) error { _ = listener.Close(); return nil })
-		opened = append(opened, listener)
-	}
-	return opened, nil
-}
-
-// workerID is the advertised host:port.
-func (p *parts) workerID() string {
-	host, port, _ := net.SplitHostPort(p.listeners[0].Addr().String())
-	if named := p.settings.REST.Listeners[0].Host; named != "" && named != "0.0.0.0" && named != "::" {
-		host = named
-	} else if name, err := os.Hostname(); err == nil {
-		host = name
-	}
-	if p.settings.REST.AdvertisedHost != "" {
-		host = p.settings.REST.AdvertisedHost
-	}
-	if p.settings.REST.AdvertisedPort != 0 {
-		port = strconv.Itoa(p.settings.REST.AdvertisedPort)
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // openPlugins starts the plugin host and looks at plugin.path.

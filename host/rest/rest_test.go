@@ -287,7 +287,7 @@ func TestTheServerIsBounded(t *testing.T) {
 	h := &knownHerder{slow: make(chan struct{})}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := Serve(Handler(h, Options{}), "1.0", slog.New(slog.DiscardHandler), l)
+	server := Serve(Handler(h, Options{}), "1.0", slog.New(slog.DiscardHandler), Listener{Listener: l})
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	url := "http://" + l.Addr().String()
 

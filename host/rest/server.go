@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -29,8 +30,14 @@ type Server struct {
 	serving sync.WaitGroup
 }
 
+// Listener is an open port. With TLS it speaks https.
+type Listener struct {
+	net.Listener
+	TLS *tls.Config // nil for http
+}
+
 // Serve starts serving, in the background, until Close. version is shown in the header Server.
-func Serve(handler http.Handler, version string, logger *slog.Logger, listeners ...net.Listener) *Server {
+func Serve(handler http.Handler, version string, logger *slog.Logger, listeners ...Listener) *Server {
 	limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Server", "tailrace/"+version)
 		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
@@ -41,8 +48,12 @@ func Serve(handler http.Handler, version string, logger *slog.Logger, listeners 
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}}
 	for _, l := range listeners {
+		open := netutil.LimitListener(l.Listener, maxConnections)
+		if l.TLS != nil {
+			open = tls.NewListener(open, l.TLS) // outermost, so that net/http sees the certificates of clients
+		}
 		s.serving.Go(func() {
-			if err := s.http.Serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.http.Serve(open); !errors.Is(err, http.ErrServerClosed) {
 				logger.Error("the REST API stopped serving", "address", l.Addr(), "error", err)
 			}
 		})
