@@ -86,7 +86,7 @@ func AdminClientID(connector string, task int) string {
 	return taskClientID("connector-adminclient-", connector, task)
 }
 
-// DLQProducerClientID is the client id of a sink task's dead letter producer.
+// DLQProducerClientID is the client id of a task's dead letter producer.
 func DLQProducerClientID(connector string, task int) string {
 	return taskClientID("connector-dlq-producer-", connector, task)
 }
@@ -145,9 +145,18 @@ func (c *Connector) ProducerProps(w *Worker, task int) map[string]string {
 	return props
 }
 
-// DLQProducerProps returns the settings of a sink task's dead letter producer.
+// SourceDeadLetterBytes is how large a dead letter of a source may be: its topic
+// and its producer must take what was too large for the topic that it was for.
+const SourceDeadLetterBytes = 16 << 20
+
+// DLQProducerProps returns the settings of a task's dead letter producer.
 func (c *Connector) DLQProducerProps(w *Worker, task int) map[string]string {
-	return compose(w, "producer.", producerDefaults, DLQProducerClientID(c.Name, task), c.ProducerOverrides)
+	props := compose(w, "producer.", producerDefaults, DLQProducerClientID(c.Name, task), c.ProducerOverrides)
+	if c.Kind == Source {
+		props["max.request.size"] = strconv.Itoa(SourceDeadLetterBytes)
+		props["buffer.memory"] = strconv.Itoa(2 * SourceDeadLetterBytes)
+	}
+	return props
 }
 
 // ConsumerProps returns the consumer settings of a sink task, in the names of

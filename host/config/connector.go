@@ -80,11 +80,15 @@ type ErrorHandling struct {
 	TolerateAll        bool
 	LogEnable          bool
 	LogIncludeMessages bool
+	// MaxRate is the share of bad records among the last RateRecords ones above
+	// which the task fails although TolerateAll; RateRecords is 0 for no limit.
+	MaxRate     float64
+	RateRecords int
 	// DLQ is nil when there is no dead letter topic.
 	DLQ *DeadLetterQueue
 }
 
-// DeadLetterQueue says where bad records of a sink go.
+// DeadLetterQueue says where bad records go.
 type DeadLetterQueue struct {
 	Topic             string
 	ReplicationFactor int16
@@ -164,7 +168,7 @@ func (c *Connector) read(props map[string]string, w *Worker) error {
 		LogEnable:          v.Bool("errors.log.enable"),
 		LogIncludeMessages: v.Bool("errors.log.include.messages"),
 	}
-	errs = append(errs, c.readTransforms(props, v), c.readOverrides(props, w), c.readProcess(props))
+	errs = append(errs, c.readTransforms(props, v), c.readOverrides(props, w), c.readProcess(props), c.readExtensions(props))
 	if c.Kind == Sink {
 		errs = append(errs, c.readSink(v))
 	} else {
@@ -176,8 +180,8 @@ func (c *Connector) read(props map[string]string, w *Worker) error {
 		}
 	}
 	for _, key := range sortedKeys(props) {
-		known := strings.HasPrefix(key, ProcessEnvPrefix) || ProcessDef().Key(key) != nil
-		if near := nearest(key, []string{ProcessIsolationKey, ProcessMemoryLimitKey, ProcessCPULimitKey, TaskCreditBytesKey}); near != "" && !known {
+		known := strings.HasPrefix(key, ProcessEnvPrefix) || ProcessDef().Key(key) != nil || ExtensionDef(c.Kind).Key(key) != nil
+		if near := nearest(key, []string{ProcessIsolationKey, ProcessMemoryLimitKey, ProcessCPULimitKey, TaskCreditBytesKey, MaxErrorRateKey}); near != "" && !known {
 			c.Warnings = append(c.Warnings, Warning{key, fmt.Sprintf("is not a setting of the worker; did you mean %s?", near)})
 		}
 	}
@@ -197,17 +201,37 @@ func (c *Connector) readSink(v Values) error {
 		// A bad one has been reported by the definition's validator.
 		s.TopicsRegex, _ = CompileRegex(pattern)
 	}
-	if topic := v.Text("errors.deadletterqueue.topic.name"); topic != "" {
-		c.Errors.DLQ = &DeadLetterQueue{
-			Topic:             topic,
-			ReplicationFactor: int16(v.Int("errors.deadletterqueue.topic.replication.factor")),
-			ContextHeaders:    v.Bool("errors.deadletterqueue.context.headers.enable"),
-		}
-		if _, text := dlqConflict(topic, s.Topics, s.TopicsRegex); text != "" {
+	if c.Errors.DLQ = readDeadLetters(v); c.Errors.DLQ != nil {
+		if _, text := dlqConflict(c.Errors.DLQ.Topic, s.Topics, s.TopicsRegex); text != "" {
 			return kafkaError(text)
 		}
 	}
 	return nil
+}
+
+// readDeadLetters gives nil without a topic.
+func readDeadLetters(v Values) *DeadLetterQueue {
+	topic := v.Text(deadLetterTopicKey)
+	if topic == "" {
+		return nil
+	}
+	return &DeadLetterQueue{
+		Topic:             topic,
+		ReplicationFactor: int16(v.Int(deadLetterReplicationKey)),
+		ContextHeaders:    v.Bool(deadLetterHeadersKey),
+	}
+}
+
+// readExtensions reads what Kafka Connect does not have.
+func (c *Connector) readExtensions(props map[string]string) error {
+	v, err := ExtensionDef(c.Kind).Parse(props)
+	if rate, ok := v[MaxErrorRateKey].(float64); ok {
+		c.Errors.MaxRate, c.Errors.RateRecords = rate, int(v.Int(ErrorRateRecordsKey))
+	}
+	if c.Kind == Source {
+		c.Errors.DLQ = readDeadLetters(v)
+	}
+	return err
 }
 
 func (c *Connector) readSource(props map[string]string, v Values, w *Worker) error {

@@ -334,3 +334,32 @@ func TestRegexMatchingIsBounded(t *testing.T) {
 	require.False(t, r.Matches(strings.Repeat("a", 200)))
 	require.Less(t, time.Since(start), 5*time.Second)
 }
+
+// Tailrace's own keys about bad records: a rate for both kinds, dead letters for sources.
+func TestKeysAboutBadRecordsThatKafkaConnectDoesNotHave(t *testing.T) {
+	c, err := ParseConnector(Source, connectorProps(map[string]string{
+		"errors.tolerance": "all", "errors.tolerance.max.rate": "0.01", "errors.deadletterqueue.topic.name": "dlq",
+		"errors.deadletterqueue.topic.replication.factor": "1",
+	}), testWorker(t, nil))
+	require.NoError(t, err)
+	require.Equal(t, &DeadLetterQueue{Topic: "dlq", ReplicationFactor: 1, ContextHeaders: true}, c.Errors.DLQ)
+	require.InDelta(t, 0.01, c.Errors.MaxRate, 0)
+	require.Equal(t, 1000, c.Errors.RateRecords)
+	c, err = ParseConnector(Sink, connectorProps(map[string]string{"topics": "t"}), testWorker(t, nil))
+	require.NoError(t, err)
+	require.Zero(t, c.Errors.RateRecords)
+	_, err = ParseConnector(Sink, connectorProps(map[string]string{"topics": "t", "errors.tolerance.max.rate": "1.5"}), testWorker(t, nil))
+	require.ErrorContains(t, err, "errors.tolerance.max.rate")
+	// A validate answer shows them only when they are set.
+	shown := func(props map[string]string) (names []string) {
+		for _, v := range ValidateConnector(Source, connectorProps(props), testWorker(t, nil)) {
+			if strings.HasPrefix(v.Name, "errors.tolerance.") || strings.HasPrefix(v.Name, "errors.dead") {
+				names = append(names, v.Name)
+			}
+		}
+		return names
+	}
+	require.Empty(t, shown(nil))
+	require.Equal(t, []string{"errors.tolerance.max.rate", "errors.deadletterqueue.topic.name"},
+		shown(map[string]string{"errors.tolerance.max.rate": "0", "errors.deadletterqueue.topic.name": "d"}))
+}

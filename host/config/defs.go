@@ -34,3 +34,17 @@ var SinkConnectorDef = sync.OnceValue(func() *Def {
 // Kafka's so that a validate answer lists them only when a connector sets them,
 // and stays equal to Kafka Connect's otherwise.
 var ProcessDef = sync.OnceValue(func() *Def { return NewDef(processKeys...) })
+
+// ExtensionDef are Tailrace's own keys of a kind of connector, beside those of its
+// process. A validate answer lists those that are set.
+func ExtensionDef(kind Kind) *Def {
+	if kind == Source {
+		return sourceExtensionDef()
+	}
+	return extensionDef()
+}
+
+var (
+	extensionDef       = sync.OnceValue(func() *Def { return NewDef(extensionKeys...) })
+	sourceExtensionDef = sync.OnceValue(func() *Def { return NewDef(slices.Concat(extensionKeys, sourceExtensionKeys)...) })
+)

@@ -7,6 +7,17 @@ const (
 	ProcessMemoryLimitKey = "process.memory.limit"
 	ProcessCPULimitKey    = "process.cpu.limit"
 	TaskCreditBytesKey    = "task.credit.bytes" //nolint:gosec // credit, not a credential
+	// MaxErrorRateKey and ErrorRateRecordsKey end a task whose records fail too often.
+	MaxErrorRateKey     = "errors.tolerance.max.rate"
+	ErrorRateRecordsKey = "errors.tolerance.max.rate.records"
+)
+
+// The keys of a dead letter topic, which are Kafka Connect's for sinks and
+// Tailrace's own for sources.
+const (
+	deadLetterTopicKey       = "errors.deadletterqueue.topic.name"
+	deadLetterReplicationKey = "errors.deadletterqueue.topic.replication.factor"
+	deadLetterHeadersKey     = "errors.deadletterqueue.context.headers.enable"
 )
 
 // DefaultTaskCreditBytes is how much unacknowledged data a task may hold (I-4). At
@@ -40,6 +51,34 @@ var processKeys = []Key{
 	{
 		Name: TaskCreditBytesKey, Type: Long, Default: Text("8388608"), Importance: Low, Group: groupProcess, Order: 4, Width: WidthShort, DisplayName: "Task credit", Validator: Between(MinTaskCreditBytes, MaxTaskCreditBytes),
 		Documentation: "Bytes of records that one task may have under way and not yet acknowledged. Bounds the memory held for the task.",
+	},
+}
+
+// extensionKeys are Tailrace's own keys of every connector, beside those of its process.
+var extensionKeys = []Key{
+	{
+		Name: MaxErrorRateKey, Type: Double, Default: Null(), Importance: Medium, Group: groupErrors, Order: 20, Width: WidthShort, DisplayName: "Maximum error rate", Validator: orNull(BetweenDouble(0, 1)),
+		Documentation: "With errors.tolerance=all, the share of bad records above which the task fails after all: 0.01 allows 10 bad ones among the last 1000 (errors.tolerance.max.rate.records). Unset means that any number is tolerated.",
+	},
+	{
+		Name: ErrorRateRecordsKey, Type: Int, Default: Text("1000"), Importance: Low, Group: groupErrors, Order: 21, Width: WidthShort, DisplayName: "Records of the error rate", Validator: Between(1, 10_000_000),
+		Documentation: "Number of records, the newest ones, over which errors.tolerance.max.rate is counted.",
+	},
+}
+
+// sourceExtensionKeys are those of sources only.
+var sourceExtensionKeys = []Key{
+	{
+		Name: deadLetterTopicKey, Type: String, Default: Text(""), Importance: Medium, Group: groupErrors, Order: 6, Width: WidthMedium, DisplayName: "Dead Letter Queue Topic Name",
+		Documentation: "Topic that receives records that a transform, a converter or Kafka refuses, when errors.tolerance=all; empty means none.",
+	},
+	{
+		Name: deadLetterReplicationKey, Type: Short, Default: Text("3"), Importance: Medium, Group: groupErrors, Order: 7, Width: WidthMedium, DisplayName: "Dead Letter Queue Topic Replication Factor",
+		Documentation: "Replication factor of that topic when it is created.",
+	},
+	{
+		Name: deadLetterHeadersKey, Type: Boolean, Default: Text("true"), Importance: Medium, Group: groupErrors, Order: 8, Width: WidthMedium, DisplayName: "Enable Error Context Headers",
+		Documentation: "Whether headers that describe the error are added to bad records. Replaying them needs the headers.",
 	},
 }
 

@@ -276,9 +276,11 @@ func (r ValidateRequest) clients(props map[string]string) Report {
 // listed, so that other answers stay equal to Kafka Connect's.
 func (r ValidateRequest) process(props map[string]string) Report {
 	var keys []Key
-	for _, k := range ProcessDef().Keys() {
-		if _, set := props[k.Name]; set {
-			keys = append(keys, *k)
+	for _, def := range []*Def{ProcessDef(), ExtensionDef(r.Kind)} {
+		for _, k := range def.Keys() {
+			if _, set := props[k.Name]; set {
+				keys = append(keys, *k)
+			}
 		}
 	}
 	for i, name := range sortedKeys(withPrefix(props, ProcessEnvPrefix)) {

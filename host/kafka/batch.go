@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -166,6 +167,12 @@ func (r BatchResult) Partition(i int) int32 { return r.batch.records[i].Partitio
 
 // Offset is the offset of the i-th record, or -1 when it failed or acks=0.
 func (r BatchResult) Offset(i int) int64 { return r.batch.records[i].Offset }
+
+// Record is a copy of the i-th record, which outlives the batch.
+func (r BatchResult) Record(i int) FoundRecord {
+	rec := &r.batch.records[i]
+	return FoundRecord{bytes.Clone(rec.Key), bytes.Clone(rec.Value), Headers{rec.Headers}.Clone(), rec.Timestamp.UnixMilli()}
+}
 
 // TimestampMillis is the timestamp that the i-th record was sent with.
 func (r BatchResult) TimestampMillis(i int) int64 { return r.batch.records[i].Timestamp.UnixMilli() }

@@ -1,6 +1,9 @@
 package kafka
 
 import (
+	"bytes"
+	"cmp"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -52,6 +55,17 @@ func (f *Fetch) Runs() []Run { return f.runs }
 // Len is the number of records in all runs.
 func (f *Fetch) Len() int { return f.records }
 
+// Bytes is the size of all keys and values. It looks at every record.
+func (f *Fetch) Bytes() int64 {
+	var n int64
+	for i := range f.runs {
+		for _, r := range f.runs[i].records {
+			n += int64(len(r.Key) + len(r.Value))
+		}
+	}
+	return n
+}
+
 // Release says that no slice of this fetch is used any more. Forgetting it costs
 // memory only.
 func (f *Fetch) Release() {
@@ -98,6 +112,11 @@ func (r *Run) HighWatermark() int64 { return r.highWatermark }
 // Len is the number of records.
 func (r *Run) Len() int { return len(r.records) }
 
+// IndexOf finds the record at an offset; ok is false when the run has none there.
+func (r *Run) IndexOf(offset int64) (i int, ok bool) {
+	return slices.BinarySearchFunc(r.records, offset, func(r *kgo.Record, offset int64) int { return cmp.Compare(r.Offset, offset) })
+}
+
 // Key is the i-th key; nil is Kafka's null.
 func (r *Run) Key(i int) []byte { return r.records[i].Key }
 
@@ -123,6 +142,20 @@ func (r *Run) NextOffset() int64 { return r.records[len(r.records)-1].Offset + 1
 
 // Headers is a view on a record's headers. Names may repeat.
 type Headers struct{ list []kgo.RecordHeader }
+
+// Add appends a header. value is not copied.
+func (h *Headers) Add(name string, value []byte) {
+	h.list = append(h.list, kgo.RecordHeader{Key: name, Value: value})
+}
+
+// Clone copies names and values.
+func (h Headers) Clone() Headers {
+	list := make([]kgo.RecordHeader, len(h.list))
+	for i, x := range h.list {
+		list[i] = kgo.RecordHeader{Key: x.Key, Value: bytes.Clone(x.Value)}
+	}
+	return Headers{list}
+}
 
 // Len is the number of headers.
 func (h Headers) Len() int { return len(h.list) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -16,31 +17,66 @@ type FoundRecord struct {
 	TimestampMillis int64
 }
 
-// Lookup reads single records by their coordinates, one partition after the
-// other. cfg is a ConsumerClient; its group settings are not used. Records that
-// do not exist any more are missing from the calls of found, which come in the
-// order of offsets. It reads what lies between the offsets too, so they should be near each other.
-func Lookup(ctx context.Context, cfg ClientConfig, wanted map[TopicPartition][]int64, found func(TopicPartition, int64, FoundRecord)) error {
-	const op = "read records again"
+// Lookup reads single records by their coordinates. It connects with the first
+// call of Find and stays connected. Any goroutine may use it.
+type Lookup struct {
+	cfg    ClientConfig
+	health health
+
+	mu     sync.Mutex
+	cl     *kgo.Client // nil before the first Find
+	closed bool
+}
+
+// NewLookup prepares a Lookup. cfg is a ConsumerClient; its group settings are not used.
+func NewLookup(cfg ClientConfig) (*Lookup, error) {
 	if cfg.Kind != ConsumerClient {
-		return &Error{Op: op, cause: fmt.Errorf("the configuration is for a %s", cfg.Kind)}
+		return nil, &Error{Op: opLookup, cause: fmt.Errorf("the configuration is for a %s", cfg.Kind)}
 	}
-	base := cfg
-	base.Kind = AdminClient // without the options of a group
-	h := new(health)
-	defer h.close()
-	cl, err := kgo.NewClient(append(base.options(h), cfg.Consumer.logOptions()...)...)
-	if err != nil {
-		return newError(op, "", err)
+	return &Lookup{cfg: cfg}, nil
+}
+
+const opLookup = "read records again"
+
+// Find reads the records at the offsets, one partition after the other. Records
+// that do not exist any more are missing from the calls of found, which come in the
+// order of offsets. It reads what lies between the offsets too, so they should be near each other.
+func (l *Lookup) Find(ctx context.Context, wanted map[TopicPartition][]int64, found func(TopicPartition, int64, FoundRecord)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.connect(); err != nil {
+		return newError(opLookup, "", err)
 	}
-	defer cl.Close()
 	for tp, offsets := range wanted {
 		sorted := slices.Sorted(slices.Values(offsets))
-		if err := lookup(ctx, cl, tp, sorted, found); err != nil {
-			return newError(op, tp.String(), err)
+		if err := lookup(ctx, l.cl, tp, sorted, found); err != nil {
+			return newError(opLookup, tp.String(), err)
 		}
 	}
 	return nil
+}
+
+func (l *Lookup) connect() (err error) {
+	if l.closed {
+		return kgo.ErrClientClosed
+	}
+	if l.cl == nil {
+		base := l.cfg
+		base.Kind = AdminClient // without the options of a group
+		l.cl, err = kgo.NewClient(append(base.options(&l.health), l.cfg.Consumer.logOptions()...)...)
+	}
+	return err
+}
+
+// Close frees the connections. It waits for a Find that is under way.
+func (l *Lookup) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.health.close()
+	if l.cl != nil {
+		l.cl.Close()
+	}
 }
 
 func lookup(ctx context.Context, cl *kgo.Client, tp TopicPartition, offsets []int64, found func(TopicPartition, int64, FoundRecord)) error {
@@ -72,6 +108,9 @@ func lookup(ctx context.Context, cl *kgo.Client, tp TopicPartition, offsets []in
 			return failed
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
+			if r.Topic != tp.Topic || r.Partition != tp.Partition {
+				return
+			}
 			for len(offsets) > 0 && offsets[0] < r.Offset {
 				offsets = offsets[1:] // deleted or compacted away
 			}

@@ -62,7 +62,7 @@ func (p ProducerSettings) options(requestTimeout time.Duration) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
 		kgo.ProducerLinger(min(p.Linger, time.Minute)),
-		kgo.ProducerBatchMaxBytes(int32(p.MaxRequestBytes)),
+		kgo.ProducerBatchMaxBytes(int32(p.MaxRequestBytes)), // a topic's limit may be lower: Producer.LearnTopicLimit
 		kgo.BrokerMaxWriteBytes(int32(min(max(100<<20, p.MaxRequestBytes), 1<<30))),
 		kgo.MaxBufferedBytes(int(p.BufferBytes)),
 		kgo.MaxBufferedRecords(p.BufferRecords),

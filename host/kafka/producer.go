@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -24,6 +26,7 @@ type Producer struct {
 	health      *health
 	batches     sync.Pool
 	outstanding sync.WaitGroup // batches whose done function has not returned
+	topicLimits sync.Map       // topic -> int, as LearnTopicLimit found it
 
 	mu     sync.Mutex
 	closed bool
@@ -36,12 +39,61 @@ func NewProducer(cfg ClientConfig) (*Producer, error) {
 		return nil, &Error{Op: "create producer", cause: fmt.Errorf("the configuration is for a %s", cfg.Kind)}
 	}
 	h := new(health)
-	cl, err := kgo.NewClient(cfg.options(h)...)
+	p := &Producer{cfg: cfg, health: h}
+	cl, err := kgo.NewClient(append(cfg.options(h), kgo.ProducerBatchMaxBytesFn(p.batchLimit))...)
 	if err != nil {
 		return nil, newError("create producer", "", err)
 	}
-	return &Producer{cl: cl, cfg: cfg, health: h}, nil
+	p.cl = cl
+	return p, nil
 }
+
+// batchLimit bounds a batch, and therefore a record.
+func (p *Producer) batchLimit(topic string) int32 {
+	limit, _ := p.limit(topic)
+	return int32(limit)
+}
+
+// limit gives the largest batch for a topic, and the setting that says so.
+func (p *Producer) limit(topic string) (bytes int64, setting string) {
+	bytes, setting = int64(p.cfg.Producer.MaxRequestBytes), "max.request.size"
+	if n, ok := p.topicLimits.Load(topic); ok && int64(n.(int)) < bytes {
+		return int64(n.(int)), "max.message.bytes"
+	}
+	return bytes, setting
+}
+
+// LearnTopicLimit asks the broker for max.message.bytes of a topic, so that no batch
+// is made that the topic refuses: the broker refuses a batch as a whole, its good
+// records too, and the client library does not divide it. It must come before the
+// first record for the topic. With compression the size on the broker is not known
+// beforehand, and nothing is asked.
+func (p *Producer) LearnTopicLimit(ctx context.Context, topic string) error {
+	if !slices.Equal(compression(p.cfg.Producer.CompressionType), []kgo.CompressionCodec{kgo.NoCompression()}) {
+		return nil
+	}
+	const op = "read max.message.bytes of topic"
+	described, err := kadm.NewClient(p.cl).DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return newError(op, topic, err)
+	}
+	rc, err := described.On(topic, nil)
+	if err == nil {
+		err = rc.Err
+	}
+	if err != nil {
+		return newError(op, topic, err)
+	}
+	for _, c := range rc.Configs {
+		if n, err := strconv.Atoi(c.MaybeValue()); c.Key == "max.message.bytes" && err == nil {
+			p.topicLimits.Store(topic, max(n, minBatchBytes))
+		}
+	}
+	return nil
+}
+
+// minBatchBytes is the least limit that the client library takes.
+const minBatchBytes = 512
 
 // Produce sends the batch and returns when every record is in the producer's
 // buffer, which is at once unless buffer.memory is used up.
@@ -124,7 +176,7 @@ func (p *Producer) recordError(index int, r *kgo.Record, err error) RecordError 
 		Kind: c.kind, Code: c.code, Advice: c.advice, Retriable: c.retriable, cause: plainCause(err),
 	}
 	if errors.Is(c.kind, ErrMessageTooLarge) {
-		e.Advice, e.cause = p.tooLarge(e.Bytes)
+		e.Advice, e.cause = p.tooLarge(r.Topic, e.Bytes)
 	}
 	if errors.Is(c.kind, ErrClosed) {
 		e.cause = errors.New("the producer was closed before the record was acknowledged")
@@ -132,20 +184,23 @@ func (p *Producer) recordError(index int, r *kgo.Record, err error) RecordError 
 	return e
 }
 
-// tooLarge tells the two limits apart: our own, which is known, and the broker's
-// or topic's, which is not.
-func (p *Producer) tooLarge(bytes int64) (advice string, cause error) {
-	limit, key := int64(p.cfg.Producer.MaxRequestBytes), "max.request.size"
+// tooLarge tells the limits apart: the client's own and the topic's, which are
+// known, and one of the broker's, which is not.
+func (p *Producer) tooLarge(topic string, bytes int64) (advice string, cause error) {
+	limit, key := p.limit(topic)
 	if p.cfg.Producer.BufferBytes < limit {
 		limit, key = p.cfg.Producer.BufferBytes, "buffer.memory"
 	}
 	// A record carries some bytes of framing beside its own.
-	if bytes+recordOverheadBytes > limit {
-		return fmt.Sprintf("raise %s (producer.override.%s in the connector) and the topic's max.message.bytes, or keep such records out", key, key),
-			fmt.Errorf("the record has %d bytes, %s allows %d with its framing", bytes, key, limit)
+	if bytes+recordOverheadBytes <= limit {
+		return fmt.Sprintf("raise the topic's max.message.bytes (or the broker's message.max.bytes), or lower max.request.size, now %d, to that limit", p.cfg.Producer.MaxRequestBytes),
+			fmt.Errorf("the broker refused the request as too large; the record has %d bytes", bytes)
 	}
-	return fmt.Sprintf("raise the topic's max.message.bytes (or the broker's message.max.bytes), or lower max.request.size, now %d, to that limit", p.cfg.Producer.MaxRequestBytes),
-		fmt.Errorf("the broker refused the request as too large; the record has %d bytes", bytes)
+	cause = fmt.Errorf("the record has %d bytes, %s allows %d with its framing", bytes, key, limit)
+	if key == "max.message.bytes" {
+		return "raise max.message.bytes of the topic and restart the task, or keep such records out", cause
+	}
+	return fmt.Sprintf("raise %s (producer.override.%s in the connector) and the topic's max.message.bytes, or keep such records out", key, key), cause
 }
 
 // recordOverheadBytes is the largest framing of a single record in a batch.

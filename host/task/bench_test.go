@@ -34,7 +34,7 @@ func BenchmarkSourceBatch(b *testing.B) {
 			if class == "StringConverter" {
 				props = nil
 			}
-			c := &sourceConverter{Converters: converters(b, class, props), newBatch: p.NewBatch, errant: func(f *RecordFailure) { b.Fatal(f) }}
+			c := &sourceConverter{Converters: converters(b, class, props), newBatch: p.NewBatch, errant: func(f *RecordFailure) { b.Fatal(f) }, errants: newSourceErrants(false, false)}
 			b.ReportAllocs()
 			b.ResetTimer()
 			for b.Loop() {
@@ -81,7 +81,7 @@ func BenchmarkSinkBatch(b *testing.B) {
 			if class == "StringConverter" {
 				props = nil
 			}
-			c := &sinkConverter{Converters: converters(b, class, props), schemas: &wire.SchemaWriter{}, errant: func(_ *kafka.Run, _ int, _, _ string, err error) bool { b.Fatal(err); return false }}
+			c := &sinkConverter{Converters: converters(b, class, props), schemas: &wire.SchemaWriter{}, errant: func(_ *kafka.Run, _ int, no refusal) bool { b.Fatal(no.err); return false }}
 			var builder wire.SinkBatchBuilder
 			b.ReportAllocs()
 			b.ResetTimer()

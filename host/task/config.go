@@ -41,7 +41,12 @@ type Listener interface {
 type ErrorPolicy struct {
 	// TolerateAll skips such records; otherwise the first one fails the task.
 	TolerateAll bool
-	// Log writes a line for each; LogRecords adds coordinates of the record.
+	// MaxRate is the share of bad records among the last RateRecords ones above which
+	// the task fails although they are tolerated; RateRecords is 0 for no limit.
+	MaxRate     float64
+	RateRecords int
+	// Log writes a line for each; LogRecords adds the coordinates of a sink's record,
+	// or the whole record of a source.
 	Log, LogRecords bool
 	// RetryTimeout is how long a retriable failure is tried again: 0 not at
 	// all, below 0 for ever. RetryDelayMax bounds the wait between attempts.
@@ -119,6 +124,8 @@ type SinkStream interface {
 type Producer interface {
 	NewBatch(records int) *kafka.Batch
 	Produce(ctx context.Context, b *kafka.Batch, done func(kafka.BatchResult))
+	// LearnTopicLimit comes before the first batch for a topic.
+	LearnTopicLimit(ctx context.Context, topic string) error
 	Health() kafka.Health
 	Close(ctx context.Context) error
 }
@@ -148,13 +155,15 @@ type TopicAdmin interface {
 	CreateTopic(ctx context.Context, t kafka.NewTopic) error
 }
 
-// DeadLetters takes records that a sink could not handle when errors are
-// tolerated. nil means that they are only logged.
+// DeadLetters takes records that could not be handled when errors are tolerated.
+// nil means that they are only logged. Any goroutine may use it.
 type DeadLetters interface {
-	// Send takes the records over. It waits at most for room in a buffer.
-	Send(ctx context.Context, records []Errant) error
-	// Flush returns when all of them are safe; with a *DeadLetterError when some
-	// never will be, with another error when ctx ends before.
+	// Send takes the records over, and keeps them in the order of the calls. It waits
+	// at most for room in a buffer. done comes once, from any goroutine, and must not
+	// block: nil when they are safe, a *DeadLetterError when some never will be.
+	Send(ctx context.Context, records []Errant, done func(error))
+	// Flush returns when the fate of everything that was sent is decided and told; its
+	// error is ctx's.
 	Flush(ctx context.Context) error
 	// Close gives up what is not safe when ctx ends.
 	Close(ctx context.Context) error
@@ -162,7 +171,9 @@ type DeadLetters interface {
 
 // Errant is a record that could not be handled.
 type Errant struct {
-	Topic     string
+	Topic string
+	// Partition and Offset are those of a sink's record; of a source's record the
+	// partition that it asks for, or kafka.PartitionAny.
 	Partition int32
 	Offset    int64
 	// TimestampMillis is -1 when it is not known any more.
@@ -173,10 +184,35 @@ type Errant struct {
 	HasRecord  bool
 	Key, Value []byte
 	Headers    kafka.Headers
-	// Stage and Class say which step failed, as Kafka Connect names them.
-	Stage, Class string
-	Err          error
+	// Stage and Class say which step failed, as Kafka Connect names them, and
+	// Transform the name of the transform in the configuration, if it was one.
+	Stage, Class, Transform string
+	Err                     error
+	// Source is set for a record of a source.
+	Source *SourceErrant
 }
+
+// SourceErrant is what a dead letter tells of a record that never was in Kafka.
+type SourceErrant struct {
+	// Form says what key and value are, see the Form constants.
+	Form string
+	// Partition and Offset are the source partition and the source offset as JSON, nil where
+	// they are not known any more.
+	Partition, Offset []byte
+
+	seq uint64 // orders the dead letters of a batch
+}
+
+// The forms of a source's dead letters.
+const (
+	// FormConnect: key, value and headers are written by JsonConverter with
+	// schemas.enable=true, as they were before the failing step.
+	FormConnect = "connect-json"
+	// FormKafka: they are the bytes that Kafka refused.
+	FormKafka = "kafka"
+	// FormNone: the record's bytes are no values of their schemas; key and value are left out.
+	FormNone = "none"
+)
 
 // SourceConfig is what a source task needs.
 type SourceConfig struct {
@@ -199,6 +235,9 @@ type SourceConfig struct {
 	// Admin and TopicFor create missing topics; nil leaves that to the broker.
 	Admin    TopicAdmin
 	TopicFor func(topic string) kafka.NewTopic
+	// OpenDeadLetters prepares the dead letters when Run begins, topic included;
+	// nil for none. Run closes them.
+	OpenDeadLetters func(ctx context.Context) (DeadLetters, error)
 
 	Errors   ErrorPolicy
 	Timing   Timing

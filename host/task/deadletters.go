@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/kafka"
@@ -22,21 +23,47 @@ type DeadLetterConfig struct {
 	ContextHeaders bool
 	// Producer is closed by Close.
 	Producer Producer
-	// Lookup reads records again by their coordinates; those that are gone stay without.
-	Lookup func(ctx context.Context, records []Errant) error
+	// Lookup reads records again by their coordinates; those that are gone stay
+	// without. Close closes it. nil where every record is at hand.
+	Lookup RecordLookup
+	// LookupTimeout bounds one such reading, 30 s if 0.
+	LookupTimeout time.Duration
 	// Mask hides secrets in texts (I-9); nil for none.
 	Mask   func(text string) string
 	Logger *slog.Logger
 }
 
-// DeadLetterTopic is DeadLetters in a Kafka topic. One goroutine uses it.
+// RecordLookup reads records again by their coordinates; *kafka.Lookup is one.
+type RecordLookup interface {
+	Find(ctx context.Context, wanted map[kafka.TopicPartition][]int64, found func(kafka.TopicPartition, int64, kafka.FoundRecord)) error
+	Close()
+}
+
+var _ RecordLookup = (*kafka.Lookup)(nil)
+
+const defaultLookupTimeout = 30 * time.Second
+
+// DeadLetterTopic is DeadLetters in a Kafka topic.
+//
+// Records at hand go to the producer at once. One that must be read again first
+// holds those behind it, on a goroutine of its own, so that neither order is
+// lost nor the task held.
 type DeadLetterTopic struct {
-	cfg DeadLetterConfig
+	cfg     DeadLetterConfig
+	closing context.Context // ends readings when the topic is closed
+	cut     context.CancelFunc
 
 	mu      sync.Mutex
-	waiting int
-	failed  error // the first failure since the last Flush
-	decided chan struct{}
+	waiting int           // sends whose fate is open
+	idle    chan struct{} // closed when waiting is 0
+	queue   []letters     // behind a reading that is under way
+	reading bool
+}
+
+// letters are the records of one Send.
+type letters struct {
+	records []Errant
+	done    func(error)
 }
 
 var _ DeadLetters = (*DeadLetterTopic)(nil)
@@ -49,18 +76,24 @@ func NewDeadLetterTopic(cfg DeadLetterConfig) *DeadLetterTopic {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &DeadLetterTopic{cfg: cfg, decided: make(chan struct{}, 1)}
+	if cfg.LookupTimeout <= 0 {
+		cfg.LookupTimeout = defaultLookupTimeout
+	}
+	d := &DeadLetterTopic{cfg: cfg, idle: make(chan struct{})}
+	close(d.idle)
+	d.closing, d.cut = context.WithCancel(context.Background())
+	return d
 }
 
 // EnsureDeadLetterTopic creates the topic of dead letters unless it exists: one
 // partition, as Kafka Connect does.
-func EnsureDeadLetterTopic(ctx context.Context, admin TopicAdmin, topic string, replicationFactor int16) error {
+func EnsureDeadLetterTopic(ctx context.Context, admin TopicAdmin, topic string, replicationFactor int16, configs map[string]string) error {
 	found, err := admin.Topics(ctx, topic)
 	if err == nil {
 		if _, exists := found[topic]; exists {
 			return nil
 		}
-		err = admin.CreateTopic(ctx, kafka.NewTopic{Name: topic, Partitions: 1, ReplicationFactor: replicationFactor})
+		err = admin.CreateTopic(ctx, kafka.NewTopic{Name: topic, Partitions: 1, ReplicationFactor: replicationFactor, Configs: configs})
 	}
 	if err == nil || errors.Is(err, kafka.ErrTopicExists) {
 		return nil
@@ -69,31 +102,86 @@ func EnsureDeadLetterTopic(ctx context.Context, admin TopicAdmin, topic string, 
 }
 
 // Send hands records to the producer; it waits only when the producer's buffer is full.
-func (d *DeadLetterTopic) Send(ctx context.Context, records []Errant) error {
-	if err := d.lookup(ctx, records); err != nil {
-		return err
-	}
-	batch := d.cfg.Producer.NewBatch(len(records))
-	for i := range records {
-		d.append(batch, &records[i])
-	}
+func (d *DeadLetterTopic) Send(ctx context.Context, records []Errant, done func(error)) {
+	l := letters{records, done}
 	d.mu.Lock()
+	if d.waiting == 0 {
+		d.idle = make(chan struct{})
+	}
 	d.waiting++
+	later := d.reading || !complete(records)
+	if later {
+		d.queue = append(d.queue, l)
+		if !d.reading {
+			d.reading = true
+			go d.readAndProduce() //nolint:contextcheck // the readings end with Close
+		}
+	}
 	d.mu.Unlock()
-	// Once handed over, a dead letter is not taken back: its fate is the broker's answer.
-	d.cfg.Producer.Produce(context.WithoutCancel(ctx), batch, d.done)
-	return nil
+	if !later {
+		d.produce(ctx, l)
+	}
 }
 
-func (d *DeadLetterTopic) lookup(ctx context.Context, records []Errant) error {
+func complete(records []Errant) bool {
 	for i := range records {
-		if records[i].HasRecord {
+		if !records[i].HasRecord {
+			return false
+		}
+	}
+	return true
+}
+
+// readAndProduce empties the queue, in order.
+func (d *DeadLetterTopic) readAndProduce() {
+	for {
+		d.mu.Lock()
+		if len(d.queue) == 0 {
+			d.reading = false
+			d.mu.Unlock()
+			return
+		}
+		l := d.queue[0]
+		d.queue[0] = letters{}
+		d.queue = d.queue[1:]
+		d.mu.Unlock()
+		if err := d.read(l.records); err != nil {
+			d.decided(l, &DeadLetterError{Topic: d.cfg.Topic, Err: err})
 			continue
 		}
-		if err := d.cfg.Lookup(ctx, records); err != nil {
-			return fmt.Errorf("cannot read the errant records again for the dead letter topic %s: %w", d.cfg.Topic, err)
+		d.produce(d.closing, l)
+	}
+}
+
+// read fills in the records that are only known by their coordinates.
+func (d *DeadLetterTopic) read(records []Errant) error {
+	type place struct {
+		tp     kafka.TopicPartition
+		offset int64
+	}
+	wanted := map[kafka.TopicPartition][]int64{}
+	places := map[place]*Errant{}
+	for i := range records {
+		e := &records[i]
+		if e.HasRecord {
+			continue
 		}
-		break
+		tp := kafka.TopicPartition{Topic: e.Topic, Partition: e.Partition}
+		wanted[tp] = append(wanted[tp], e.Offset)
+		places[place{tp, e.Offset}] = e
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(d.closing, d.cfg.LookupTimeout)
+	defer cancel()
+	err := d.cfg.Lookup.Find(ctx, wanted, func(tp kafka.TopicPartition, offset int64, found kafka.FoundRecord) {
+		if e := places[place{tp, offset}]; e != nil {
+			e.HasRecord, e.Key, e.Value, e.Headers, e.TimestampMillis = true, found.Key, found.Value, found.Headers, found.TimestampMillis
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read the errant records again: %w", err)
 	}
 	for i := range records {
 		if e := &records[i]; !e.HasRecord {
@@ -104,49 +192,63 @@ func (d *DeadLetterTopic) lookup(ctx context.Context, records []Errant) error {
 	return nil
 }
 
-func (d *DeadLetterTopic) done(result kafka.BatchResult) {
-	err := result.Err()
-	if err != nil {
+func (d *DeadLetterTopic) produce(ctx context.Context, l letters) {
+	batch := d.cfg.Producer.NewBatch(len(l.records))
+	for i := range l.records {
+		d.append(batch, &l.records[i])
+	}
+	// Once handed over, a dead letter is not taken back: its fate is the broker's answer.
+	d.cfg.Producer.Produce(context.WithoutCancel(ctx), batch, func(result kafka.BatchResult) {
+		err := result.Err()
+		if err == nil {
+			d.decided(l, nil)
+			return
+		}
 		d.cfg.Logger.Error("Could not produce message to dead letter queue. topic="+d.cfg.Topic, "records", len(result.Failed), "error", err)
+		d.decided(l, &DeadLetterError{Topic: d.cfg.Topic, Err: err})
+	})
+}
+
+func (d *DeadLetterTopic) decided(l letters, err error) {
+	if l.done != nil {
+		l.done(err)
 	}
 	d.mu.Lock()
-	d.waiting--
-	if err != nil && d.failed == nil {
-		d.failed = err
-	}
-	d.mu.Unlock()
-	select {
-	case d.decided <- struct{}{}:
-	default:
+	defer d.mu.Unlock()
+	if d.waiting--; d.waiting == 0 {
+		close(d.idle)
 	}
 }
 
-// Flush returns when everything that was sent is decided, with the first failure
-// since the last Flush, or with ctx's error.
+// Flush returns when everything that was sent is decided, or with ctx's error.
 func (d *DeadLetterTopic) Flush(ctx context.Context) error {
-	for {
-		d.mu.Lock()
-		waiting, failed := d.waiting, d.failed
-		if waiting == 0 {
-			d.failed = nil
-		}
-		d.mu.Unlock()
-		if waiting == 0 {
-			if failed != nil {
-				return &DeadLetterError{Topic: d.cfg.Topic, Err: failed}
-			}
-			return nil
-		}
-		select {
-		case <-d.decided:
-		case <-ctx.Done():
-			return fmt.Errorf("the dead letters on their way to topic %s are not acknowledged yet: %w", d.cfg.Topic, ctx.Err())
-		}
+	d.mu.Lock()
+	idle := d.idle
+	d.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the dead letters on their way to topic %s are not acknowledged yet: %w", d.cfg.Topic, ctx.Err())
 	}
 }
 
 // Close gives up what is not acknowledged when ctx ends.
-func (d *DeadLetterTopic) Close(ctx context.Context) error { return d.cfg.Producer.Close(ctx) }
+func (d *DeadLetterTopic) Close(ctx context.Context) error {
+	err := d.Flush(ctx)
+	d.cut()
+	if closed := d.cfg.Producer.Close(ctx); err == nil {
+		err = closed
+	}
+	d.mu.Lock()
+	idle := d.idle
+	d.mu.Unlock()
+	<-idle // the producer has failed what was left, and readings were cut
+	if d.cfg.Lookup != nil {
+		d.cfg.Lookup.Close()
+	}
+	return err
+}
 
 // DeadLetterError says that Kafka refused a dead letter for good.
 type DeadLetterError struct {
@@ -174,8 +276,12 @@ func (d *DeadLetterTopic) append(b *kafka.Batch, e *Errant) {
 	class, message, hasMessage := cause(e.Err)
 	text := func(name, value string) { b.AppendHeader(headerPrefix+name, []byte(value)) }
 	text("topic", e.Topic)
-	text("partition", strconv.Itoa(int(e.Partition)))
-	text("offset", strconv.FormatInt(e.Offset, 10))
+	if e.Source == nil || e.Partition != kafka.PartitionAny {
+		text("partition", strconv.Itoa(int(e.Partition)))
+	}
+	if e.Source == nil {
+		text("offset", strconv.FormatInt(e.Offset, 10))
+	}
 	text("connector.name", d.cfg.ID.Connector)
 	text("task.id", strconv.Itoa(d.cfg.ID.Task))
 	text("stage", e.Stage)
@@ -187,9 +293,28 @@ func (d *DeadLetterTopic) append(b *kafka.Batch, e *Errant) {
 		b.AppendHeader(headerPrefix+"exception.message", nil)
 	}
 	text("exception.stacktrace", d.cfg.Mask(strings.TrimRight(Trace(rootOf(e.Err)), "\n")+"\n"))
+	if e.Source != nil {
+		appendSourceHeaders(b, e)
+	}
 }
 
-const headerPrefix = "__connect.errors."
+// appendSourceHeaders adds what Kafka Connect has no headers for, because its
+// sources have no dead letters. Those of sinks stay equal to Kafka Connect's.
+func appendSourceHeaders(b *kafka.Batch, e *Errant) {
+	b.AppendHeader(sourceHeaderPrefix+"form", []byte(e.Source.Form))
+	if e.Transform != "" {
+		b.AppendHeader(sourceHeaderPrefix+"transform", []byte(e.Transform))
+	}
+	if e.Source.Partition != nil {
+		b.AppendHeader(sourceHeaderPrefix+"source.partition", e.Source.Partition)
+		b.AppendHeader(sourceHeaderPrefix+"source.offset", e.Source.Offset)
+	}
+}
+
+const (
+	headerPrefix       = "__connect.errors."
+	sourceHeaderPrefix = "__tailrace.errors."
+)
 
 // rootOf leaves out what only says where in the host an error was met, so that the
 // class and the message are those that Kafka Connect would show.
@@ -201,6 +326,10 @@ func rootOf(err error) error {
 	var conversion *convert.Error
 	if errors.As(err, &conversion) {
 		return conversion
+	}
+	var refused *kafka.RecordError
+	if errors.As(err, &refused) {
+		return refused
 	}
 	return err
 }

@@ -129,18 +129,19 @@ func TestDeadLettersAreThoseOfKafkaConnect(t *testing.T) {
 			topic := want.Config["errors.deadletterqueue.topic.name"]
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			defer cancel()
-			if err := EnsureDeadLetterTopic(ctx, newAdmin(t, addr), topic, 1); err != nil {
+			if err := EnsureDeadLetterTopic(ctx, newAdmin(t, addr), topic, 1, nil); err != nil {
 				t.Fatal(err)
 			}
 			letters := NewDeadLetterTopic(DeadLetterConfig{
 				ID: ID{want.Name, 0}, Topic: topic, ContextHeaders: want.Config["errors.deadletterqueue.context.headers.enable"] == "true",
 				Producer: newProducer(t, addr, nil),
 			})
-			c := &sinkConverter{Converters: recordedConverters(t, want.Config), schemas: &wire.SchemaWriter{}, errant: func(run *kafka.Run, i int, stage, class string, err error) bool {
-				return letters.Send(ctx, []Errant{{
+			c := &sinkConverter{Converters: recordedConverters(t, want.Config), schemas: &wire.SchemaWriter{}, errant: func(run *kafka.Run, i int, no refusal) bool {
+				letters.Send(ctx, []Errant{{
 					Topic: run.Topic, Partition: run.Partition, Offset: run.Offset(i), TimestampMillis: run.TimestampMillis(i),
-					HasRecord: true, Key: run.Key(i), Value: run.Value(i), Headers: run.Headers(i), Stage: stage, Class: class, Err: err,
-				}}) == nil
+					HasRecord: true, Key: run.Key(i), Value: run.Value(i), Headers: run.Headers(i), Stage: no.stage, Class: no.class, Err: no.err,
+				}}, nil)
+				return true
 			}}
 			for _, run := range poison {
 				var b wire.SinkBatchBuilder

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
 )
 
@@ -21,20 +22,28 @@ const (
 
 // RecordFailure is a record that could not be handled.
 type RecordFailure struct {
-	// Stage failed; Class is the converter or plugin at work.
-	Stage, Class string
+	// Stage failed; Class is the converter, transform or plugin at work, and Transform
+	// the name of the transform in the configuration, if it was one.
+	Stage, Class, Transform string
 	// Where names the record: topic, partition and offset, or the place in the source.
 	Where string
 	Err   error
 	// Fatal is set when it ended the task: errors are not tolerated.
 	Fatal bool
+
+	seq    uint64 // of a source's record
+	record string // its text, if it is to be logged
 }
 
 func (e *RecordFailure) Error() string {
-	text := fmt.Sprintf("%s failed for %s: %v", e.Stage, e.Where, e.Err)
-	if e.Class != "" {
-		text = fmt.Sprintf("%s (%s) failed for %s: %v", e.Stage, e.Class, e.Where, e.Err)
+	step := e.Stage
+	switch {
+	case e.Transform != "":
+		step += " (" + e.Class + ", transform " + e.Transform + ")"
+	case e.Class != "":
+		step += " (" + e.Class + ")"
 	}
+	text := fmt.Sprintf("%s failed for %s: %v", step, e.Where, e.Err)
 	if e.Fatal {
 		return "Tolerance exceeded in error handler: " + text + "; correct the record or its converter, or set errors.tolerance=all to skip such records"
 	}
@@ -93,6 +102,7 @@ const connectException = "org.apache.kafka.connect.errors.ConnectException"
 func describe(err error) (class, text, trace string) {
 	var remote *plugin.RemoteError
 	var conversion *convert.Error
+	var refused *kafka.RecordError
 	switch {
 	case errors.As(err, &remote) && error(remote) == err: //nolint:errorlint // only this very level
 		if remote.Class != "" {
@@ -101,6 +111,28 @@ func describe(err error) (class, text, trace string) {
 		return connectException, remote.Message, remote.Trace
 	case errors.As(err, &conversion) && error(conversion) == err: //nolint:errorlint // only this very level
 		return conversion.Class, conversion.Message, ""
+	case errors.As(err, &refused) && error(refused) == err: //nolint:errorlint // only this very level
+		return kafkaClass(refused), refused.Error(), ""
 	}
 	return connectException, err.Error(), ""
+}
+
+// kafkaClass is the Java class of what Kafka says about a record.
+func kafkaClass(err *kafka.RecordError) string {
+	name := "KafkaException"
+	for kind, class := range map[error]string{
+		kafka.ErrMessageTooLarge: "errors.RecordTooLargeException",
+		kafka.ErrUnknownTopic:    "errors.UnknownTopicOrPartitionException",
+		kafka.ErrNotAuthorised:   "errors.TopicAuthorizationException",
+		kafka.ErrInvalidRecord:   "InvalidRecordException",
+		kafka.ErrInvalidTopic:    "errors.InvalidTopicException",
+		kafka.ErrPolicyViolation: "errors.PolicyViolationException",
+		kafka.ErrDeliveryTimeout: "errors.TimeoutException",
+		kafka.ErrFenced:          "errors.ProducerFencedException",
+	} {
+		if errors.Is(err, kind) {
+			name = class
+		}
+	}
+	return "org.apache.kafka.common." + name
 }

@@ -48,6 +48,10 @@ type scriptedSink struct {
 	hangFlush  bool
 	hangDrain  bool
 	hangAssign bool
+
+	errantEvery uint64 // every n-th record is reported as errant; 0 for none
+	errantText  string
+	reports     uint64
 }
 
 func newScriptedSink() *scriptedSink {
@@ -92,6 +96,7 @@ func (s *scriptedSink) Send(batches ...*wire.SinkBatchBuilder) (uint64, int64, e
 		}
 	}
 	s.puts++
+	first := s.nextSeq
 	var bytes int64
 	for _, b := range batches {
 		m, err := b.Message()
@@ -119,6 +124,7 @@ func (s *scriptedSink) Send(batches ...*wire.SinkBatchBuilder) (uint64, int64, e
 		}
 		bytes += b.Cost()
 	}
+	s.report(first)
 	s.outstanding += bytes
 	s.most = max(s.most, s.outstanding)
 	last := s.nextSeq - 1
@@ -131,6 +137,21 @@ func (s *scriptedSink) Send(batches ...*wire.SinkBatchBuilder) (uint64, int64, e
 		s.emit(plugin.Accepted{Through: last, Bytes: bytes})
 	}
 	return last, bytes, nil
+}
+
+// report tells the errant records of a put.
+func (s *scriptedSink) report(first uint64) {
+	var e plugin.RecordErrors
+	for seq := first; s.errantEvery > 0 && seq < s.nextSeq; seq++ {
+		if seq%s.errantEvery == 0 {
+			e.Records = append(e.Records, plugin.RecordError{Seq: seq, Err: &plugin.RemoteError{Message: "refused" + s.errantText, Class: "java.sql.SQLException"}})
+		}
+	}
+	if len(e.Records) > 0 {
+		s.reports++
+		e.RequestID = s.reports
+		s.emit(e)
+	}
 }
 
 // release accepts what was held.

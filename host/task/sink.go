@@ -122,7 +122,12 @@ type sinkRun struct {
 	deadline     time.Time
 	fatal        error // found inside a callback
 	letters      DeadLetters
+	fates        letterFates // any goroutine
+	lost         bool        // a dead letter of a record that the task reported
 	reported     reported
+	recent       recentFetches
+	rate         errorRate
+	handled      uint64 // records that were read and converted or refused
 }
 
 type openedSink struct {
@@ -150,6 +155,11 @@ func newSinkRun(ctx context.Context, s *Sink) *sinkRun {
 	retry := &retrier{policy: s.cfg.Errors, until: s.control.opening, retried: r.retrying}
 	r.converter = sinkConverter{Converters: retry.with(s.cfg.Converters), errant: r.unconvertible}
 	r.reported = reported{}
+	r.rate = newErrorRate(s.cfg.Errors)
+	r.fates.news, r.fates.poke = make(chan struct{}, 1), r.waker.wake
+	if s.cfg.OpenDeadLetters != nil {
+		r.recent.limitBytes = s.cfg.CreditBytes
+	}
 	_, r.paused = s.control.get()
 	return r
 }
@@ -253,6 +263,7 @@ func (r *sinkRun) pump() {
 		from := r.fetchNext
 		alone := r.inFlight == 0 && len(frame) == 0 // then one record may pass the credit
 		next, ok := r.converter.run(b, run, from, budget-used, r.cfg.MaxPutRecords-records, alone)
+		r.handled += uint64(next - from)
 		r.fetchNext = next
 		if next > from {
 			pos.consumed = run.Offset(next-1) + 1
@@ -271,8 +282,7 @@ func (r *sinkRun) pump() {
 		}
 	}
 	if r.fetchRun >= len(runs) {
-		r.fetch.Release()
-		r.fetch = nil
+		r.dropFetch()
 	}
 	if len(frame) > 0 {
 		r.send(frame, first)

@@ -15,7 +15,7 @@ type sinkConverter struct {
 	Converters
 	schemas *wire.SchemaWriter
 	// errant hears of a record that cannot be converted; false ends the run before it.
-	errant func(run *kafka.Run, i int, stage, class string, err error) bool
+	errant func(run *kafka.Run, i int, no refusal) bool
 
 	keyID, valueID, headerID schemaID
 	scratch                  []byte
@@ -96,7 +96,7 @@ func (c *sinkConverter) run(b *wire.SinkBatchBuilder, run *kafka.Run, i int, bud
 		}
 		if err != nil {
 			b.Block = before
-			if !c.errant(run, i, stage, class, err) {
+			if !c.errant(run, i, refusal{stage: stage, class: class, err: err}) {
 				return i, false
 			}
 			continue

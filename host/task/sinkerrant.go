@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"strconv"
+	"sync"
 
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
@@ -15,38 +16,32 @@ const sinkTaskClass = "org.apache.kafka.connect.sink.SinkTask"
 
 // unconvertible deals with a record that a converter or a transform refuses;
 // false ends the run before it and fails the task.
-func (r *sinkRun) unconvertible(run *kafka.Run, i int, stage, class string, err error) bool {
+func (r *sinkRun) unconvertible(run *kafka.Run, i int, no refusal) bool {
 	e := Errant{
 		Topic: run.Topic, Partition: run.Partition, Offset: run.Offset(i), TimestampMillis: run.TimestampMillis(i), TimestampType: run.TimestampType(i),
 		HasRecord: true, Key: run.Key(i), Value: run.Value(i), Headers: run.Headers(i),
-		Stage: stage, Class: class, Err: err,
+		Stage: no.stage, Class: no.class, Transform: no.transform, Err: no.err,
 	}
 	if r.reported.has(&e) { // it was read again after its process died
 		return true
 	}
-	failure := r.errantFailure(&e)
-	sent := r.send1(&e)
+	failure := r.errantFailure(&e, r.handled+uint64(i-r.fetchNext)+1)
+	// A failing record is reported also when failures are not tolerated (reference section 5.6).
+	r.sendLetters([]Errant{e}, func(err error) { r.fates.put(letterFate{err: err}) })
 	if !r.cfg.Errors.TolerateAll {
 		r.fail(failure)
-		return false
-	}
-	if sent != nil {
-		r.fail(sent)
 		return false
 	}
 	r.flushSoon = r.reported.add(&e) || r.flushSoon
 	return true
 }
 
-// send1 hands one record to the dead letters. A failing record is reported also
-// when failures are not tolerated (reference section 5.6).
-func (r *sinkRun) send1(e *Errant) error { return r.sendLetters([]Errant{*e}) }
-
-// errantFailure counts and logs one errant record.
-func (r *sinkRun) errantFailure(e *Errant) *RecordFailure {
+// errantFailure counts and logs one errant record; position is its place among
+// those that were read. Too many of them fail the task.
+func (r *sinkRun) errantFailure(e *Errant, position uint64) *RecordFailure {
 	r.snap.Errors++
 	where := "the record at topic " + e.Topic + ", partition " + strconv.Itoa(int(e.Partition)) + ", offset " + strconv.FormatInt(e.Offset, 10)
-	f := &RecordFailure{Stage: e.Stage, Class: e.Class, Where: where, Err: e.Err, Fatal: !r.cfg.Errors.TolerateAll}
+	f := &RecordFailure{Stage: e.Stage, Class: e.Class, Transform: e.Transform, Where: where, Err: e.Err, Fatal: !r.cfg.Errors.TolerateAll}
 	if r.cfg.Errors.TolerateAll {
 		r.snap.Skipped++
 	}
@@ -54,6 +49,9 @@ func (r *sinkRun) errantFailure(e *Errant) *RecordFailure {
 	if r.cfg.Errors.Log {
 		r.snap.LoggedErrors++
 		r.logger.Error(errantLine(r.cfg.ID, e, r.cfg.Errors.LogRecords), "error", e.Err)
+	}
+	if r.rate.failed(position) {
+		r.fail(r.rate.exceeded(f))
 	}
 	return f
 }
@@ -91,54 +89,47 @@ func (r *sinkRun) openDeadLetters() bool {
 }
 
 // sendLetters hands records to the dead letters; without any, the log has to do.
-func (r *sinkRun) sendLetters(records []Errant) error {
+// done comes from another goroutine.
+func (r *sinkRun) sendLetters(records []Errant, done func(error)) {
 	if r.letters == nil || len(records) == 0 {
-		return nil
+		done(nil)
+		return
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Timing.GracefulTimeout)
 	defer cancel()
-	if err := r.letters.Send(ctx, records); err != nil {
-		return err
-	}
 	r.snap.DeadLetters += uint64(len(records))
-	return nil
+	r.letters.Send(ctx, records, done)
 }
 
-// flushLetters waits until what was sent is safe; false keeps the offsets from
-// being committed. What Kafka refuses for good is logged and counted, and does not
-// stop the task, as in Kafka Connect.
+// flushLetters waits until what was sent is decided; false keeps the offsets from
+// being committed. What Kafka refuses of the records that converters and transforms
+// refused is logged and counted, and does not stop the task, as in Kafka Connect.
 func (r *sinkRun) flushLetters(ctx context.Context) bool {
 	if r.letters == nil {
 		return true
 	}
-	err := r.letters.Flush(ctx)
-	var refused *DeadLetterError
-	switch {
-	case err == nil:
-	case errors.As(err, &refused):
-		r.snap.DeadLetterFailures++
-		r.note(err)
-	default:
+	if err := r.letters.Flush(ctx); err != nil {
 		r.snap.CommitFailures++
 		r.logger.Warn("the consumer offsets wait for the dead letters; the next commit covers them", "error", err)
 		r.retrying(err, r.cfg.Timing.OffsetFlushInterval)
 		return false
 	}
-	return true
+	r.takeFates()
+	return !r.lost
 }
 
 func (r *sinkRun) closeDeadLetters(ctx context.Context) {
 	if r.letters == nil {
 		return
 	}
-	r.flushLetters(ctx)
 	if err := r.letters.Close(ctx); err != nil {
 		r.logger.Warn("dead letters were given up; their records are read again", "error", err)
 	}
+	r.takeFates()
 }
 
-// recordErrors takes the errant records that the task reports and answers it
-// when their dead letters are safe. Kafka Connect fails the task when one is not.
+// recordErrors takes the errant records that the task reports. It is answered
+// when their dead letters are safe.
 func (r *sinkRun) recordErrors(event plugin.RecordErrors) {
 	var records []Errant
 	var failure error
@@ -155,36 +146,81 @@ func (r *sinkRun) recordErrors(event plugin.RecordErrors) {
 		if r.reported.has(&errant) {
 			continue
 		}
-		f := r.errantFailure(&errant)
+		f := r.errantFailure(&errant, r.handled)
 		if !r.cfg.Errors.TolerateAll && failure == nil {
 			failure = f
 		}
+		r.flushSoon = r.reported.add(&errant) || r.flushSoon
+		r.recent.fill(r.fetch, &errant)
 		records = append(records, errant)
 	}
-	if err := r.safely(records); err != nil && failure == nil {
-		failure = err
-	}
-	r.sentFrame(r.stream.SendRecordErrorsHandled(event.RequestID, failure))
-	if failure != nil {
-		r.fail(failure)
+	stream := r.stream
+	r.sendLetters(records, func(err error) {
+		if err == nil {
+			err = failure
+		}
+		r.fates.put(letterFate{stream: stream, request: event.RequestID, reported: len(records) > 0, err: err})
+	})
+}
+
+// takeFates books what became of dead letters. One of a record that the task
+// reported is not lost in silence: it fails the task, as in Kafka Connect, and what
+// is behind it is not committed.
+func (r *sinkRun) takeFates() {
+	for _, f := range r.fates.take() {
+		var refused *DeadLetterError
+		if errors.As(f.err, &refused) {
+			r.snap.DeadLetterFailures++
+			r.note(f.err)
+			r.lost = r.lost || f.reported
+		}
+		if f.stream == nil {
+			continue
+		}
+		if f.stream == r.stream {
+			r.sentFrame(r.stream.SendRecordErrorsHandled(f.request, f.err))
+		}
+		if f.err != nil {
+			r.fail(f.err)
+		}
 	}
 }
 
-// safely sends records and waits until they are safe.
-func (r *sinkRun) safely(records []Errant) error {
-	if err := r.sendLetters(records); err != nil || r.letters == nil || len(records) == 0 {
-		return err
+// letterFate is what became of the records of one Send.
+type letterFate struct {
+	stream   SinkStream // that waits for an answer, nil for none
+	request  uint64
+	reported bool // by the task
+	err      error
+}
+
+// letterFates takes them from the producer's goroutine without blocking it. It holds
+// at most one entry per Send under way.
+type letterFates struct {
+	news chan struct{} // capacity 1
+	poke func()
+
+	mu   sync.Mutex
+	list []letterFate
+}
+
+func (b *letterFates) put(f letterFate) {
+	b.mu.Lock()
+	b.list = append(b.list, f)
+	b.mu.Unlock()
+	select {
+	case b.news <- struct{}{}:
+	default:
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Timing.GracefulTimeout)
-	defer cancel()
-	if err := r.letters.Flush(ctx); err != nil {
-		r.snap.DeadLetterFailures++
-		return err
-	}
-	for i := range records {
-		r.reported.add(&records[i])
-	}
-	return nil
+	b.poke()
+}
+
+func (b *letterFates) take() []letterFate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.list
+	b.list = nil
+	return list
 }
 
 // reported are the records behind the last commit whose dead letters were

@@ -46,6 +46,7 @@ func (r *sinkRun) read(stream SinkStream) {
 
 // drainEvents handles what has come, without waiting.
 func (r *sinkRun) drainEvents() {
+	r.takeFates()
 	for r.cause == nil {
 		select {
 		case o := <-r.opened:
@@ -85,6 +86,8 @@ func (r *sinkRun) awaitOne(ctx context.Context) bool {
 	select {
 	case e := <-r.events:
 		r.handle(e) //nolint:contextcheck // a new stream lives with the run, not with this wait
+	case <-r.fates.news:
+		r.takeFates()
 	case <-r.control.wake:
 	case <-ctx.Done():
 		return false
@@ -353,7 +356,7 @@ func (r *sinkRun) seek(event plugin.Seek) {
 
 func (r *sinkRun) dropFetch() {
 	if r.fetch != nil {
-		r.fetch.Release()
+		r.recent.keep(r.fetch)
 		r.fetch = nil
 	}
 }

@@ -22,8 +22,10 @@ type sinkChain struct {
 	refused []refusal // by place in the batch; err is nil for what was converted
 }
 
+// refusal is why a record is errant.
 type refusal struct {
 	stage, class string
+	transform    string // its name in the configuration, if it was one
 	err          error
 }
 
@@ -39,9 +41,9 @@ func (c *sinkConverter) runTransformed(b *wire.SinkBatchBuilder, run *kafka.Run,
 		}
 		end := c.transformRun(run, i, left, budgetRecords-b.Len())
 		for first := i; i < end; i++ {
-			fits, err := c.take(b, run, i, i-first, budgetBytes, alone)
-			if err.err != nil {
-				if !c.errant(run, i, err.stage, err.class, err.err) {
+			fits, no := c.take(b, run, i, i-first, budgetBytes, alone)
+			if no.err != nil {
+				if !c.errant(run, i, no) {
 					return i, false
 				}
 			} else if !fits {
@@ -101,12 +103,12 @@ func (c *sinkConverter) convertInto(t *transform.Record, run *kafka.Run, i int) 
 	start := len(c.chain.arena)
 	schema, after, err := c.Key.ToConnect(c.chain.arena, run.Topic, run.Key(i))
 	if err != nil {
-		return refusal{StageKeyConverter, c.KeyClass, err}
+		return refusal{stage: StageKeyConverter, class: c.KeyClass, err: err}
 	}
 	t.Key.SetWire(schema, after[start:len(after):len(after)])
 	start = len(after)
 	if schema, after, err = c.Value.ToConnect(after, run.Topic, run.Value(i)); err != nil {
-		return refusal{StageValueConverter, c.ValueClass, err}
+		return refusal{stage: StageValueConverter, class: c.ValueClass, err: err}
 	}
 	t.Value.SetWire(schema, after[start:len(after):len(after)])
 	h := run.Headers(i)
@@ -117,7 +119,7 @@ func (c *sinkConverter) convertInto(t *transform.Record, run *kafka.Run, i int) 
 			err = t.Headers.AddWire(name, schema, after[start:len(after):len(after)])
 		}
 		if err != nil {
-			return refusal{StageHeaderConverter, c.HeaderClass, fmt.Errorf("header %q: %w", name, err)}
+			return refusal{stage: StageHeaderConverter, class: c.HeaderClass, err: fmt.Errorf("header %q: %w", name, err)}
 		}
 	}
 	c.chain.arena = after
@@ -131,7 +133,7 @@ func (c *sinkConverter) take(b *wire.SinkBatchBuilder, run *kafka.Run, i, place 
 	}
 	t := c.chain.batch.At(place)
 	if f := t.Failure(); f != nil {
-		return true, refusal{StageTransformation, f.Class, f.Err}
+		return true, refusal{stage: StageTransformation, class: f.Class, transform: f.Alias, err: f.Err}
 	}
 	if t.Dropped() {
 		c.filtered++
@@ -154,7 +156,7 @@ func (c *sinkConverter) take(b *wire.SinkBatchBuilder, run *kafka.Run, i, place 
 	}
 	b.Block = before
 	if err != nil {
-		return true, refusal{StageTransformation, transformationChain, err}
+		return true, refusal{stage: StageTransformation, class: transformationChain, err: err}
 	}
 	if (b.Len() > 0 || !alone) && (b.Cost()+int64(size)+wire.RecordOverheadBytes > budgetBytes || b.Len() > 0 && len(block) > frameLimit) {
 		return false, refusal{}

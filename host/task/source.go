@@ -113,6 +113,10 @@ type sourceRun struct {
 	used       usedTopics          // sender only
 	level      slog.Level          // told to the plugin
 	tolerated  int                 // failures logged in this interval
+	rate       errorRate
+	letters    DeadLetters      // nil for none
+	undecided  []*preparedBatch // in order: not answered by Kafka, or behind one that is not
+	lostBatch  bool             // a batch before the next one of undecided was given up
 }
 
 // streamEnd is the last event of the reader.
@@ -136,6 +140,7 @@ func newSourceRun(s *Source) *sourceRun {
 	}
 	r.acks.wake = make(chan struct{}, 1)
 	_, r.life.paused = s.control.get()
+	r.rate = newErrorRate(s.cfg.Errors)
 	return r
 }
 
@@ -144,6 +149,12 @@ func (r *sourceRun) open(ctx context.Context) error {
 	defer cancel()
 	_, paused := r.control.get()
 	r.life.paused, r.level = paused, r.control.logLevel()
+	if r.cfg.OpenDeadLetters != nil {
+		var err error
+		if r.letters, err = r.cfg.OpenDeadLetters(openCtx); err != nil {
+			return err
+		}
+	}
 	stream, err := r.cfg.Open(openCtx, plugin.SourceStart{
 		Epoch: r.cfg.Epoch, Connector: r.cfg.ConnectorType, Name: r.cfg.ID.Connector, Task: r.cfg.ID.Task,
 		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.level, Paused: paused,
@@ -175,6 +186,11 @@ func (r *sourceRun) cleanUp(ctx context.Context) {
 	defer cancel()
 	if err := r.cfg.Producer.Close(ctx); err != nil && r.ledger.inFlight > 0 {
 		r.logger.Warn("records were given up on the way to Kafka; they are read again from the last stored offset", "batches", r.ledger.inFlight, "error", err)
+	}
+	if r.letters != nil {
+		if err := r.letters.Close(ctx); err != nil {
+			r.logger.Warn("dead letters were given up; their records are read again", "error", err)
+		}
 	}
 	r.workers.Wait()
 	for _, p := range r.queue {
@@ -296,6 +312,7 @@ func (r *sourceRun) accept(p *preparedBatch) {
 	r.snap.Filtered += uint64(p.filtered)
 	p.ticket = r.ledger.submit(p.through, p.offsets)
 	r.queue = append(r.queue, p)
+	r.undecided = append(r.undecided, p)
 	if p.failure != nil {
 		r.fail(p.failure)
 	}
@@ -304,6 +321,10 @@ func (r *sourceRun) accept(p *preparedBatch) {
 // acknowledge books what Kafka answered since the last call.
 func (r *sourceRun) acknowledge() {
 	for _, a := range r.acks.take() {
+		if a.letters {
+			r.lettersDecided(a)
+			continue
+		}
 		p := a.batch
 		if !a.discarded {
 			r.snap.Records += uint64(a.records - len(a.failed))
@@ -311,19 +332,21 @@ func (r *sourceRun) acknowledge() {
 			r.snap.Progress = r.snap.Records // a start goes on behind what is durable
 			r.snap.Bytes += uint64(p.bytes)
 		}
-		r.snap.ActiveRecords -= p.count()
-		r.credit.release(p.cost)
 		err := r.judge(a)
 		p.release()
 		if err != nil || a.discarded {
-			r.ledger.lose()
+			r.lose(p)
 			if err != nil {
 				r.giveUp(err)
 			}
 			continue
 		}
-		r.ledger.ack(p.ticket)
+		p.fate = fateAnswered
+		if r.letters == nil || len(p.letters) == 0 {
+			r.settle(p)
+		}
 	}
+	r.sendLetters()
 	if r.life.takesBatches() {
 		if grant := r.credit.grant(r.ledger.waiting()); grant > 0 {
 			r.sent(r.stream.SendCredit(grant))

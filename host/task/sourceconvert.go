@@ -3,7 +3,6 @@ package task
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 
 	"github.com/tailrace/tailrace/host/convert"
@@ -27,6 +26,9 @@ type preparedBatch struct {
 	skipped []int
 	// failure ends the task behind this batch; the records before it are in the batch.
 	failure error
+	// letters are the dead letters of records that were skipped; the offsets wait for them.
+	letters []Errant
+	fate    batchFate // owner only
 	// buffer holds converted bytes; it goes back to the pool when Kafka has the batch.
 	buffer *[]byte
 	ticket ticket
@@ -63,8 +65,9 @@ type sourceConverter struct {
 	Converters
 	newBatch func(records int) *kafka.Batch
 	policy   ErrorPolicy
-	// errant hears of records that are skipped.
-	errant func(*RecordFailure)
+	// errant hears of records that are skipped; errants makes their dead letters.
+	errant  func(*RecordFailure)
+	errants *sourceErrants
 
 	keyForm, valueForm columnForm
 	offsets            offsetTracker
@@ -135,7 +138,7 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 				p.kafka.AppendHeader(c.headerScratch[i].name, c.headerScratch[i].value)
 			}
 		}
-		if err != nil && !c.skip(p, &r, cur.Seq(), stage, c.class(stage), topics[r.Topic], err) {
+		if err != nil && !c.skip(p, c.errants.record(&r, schemas, topics[r.Topic]), &r, b, cur.Seq(), refusal{stage: stage, class: c.class(stage), err: err}) {
 			break
 		}
 		if r.SourcePartition != 0 && len(r.Offset) > 0 {
@@ -186,23 +189,6 @@ func (c *sourceConverter) headers(r *wire.SourceRecord, schemas *wire.SchemaTabl
 type header struct {
 	name  string
 	value []byte
-}
-
-// skip deals with a record that cannot be converted; false ends the batch before it.
-func (c *sourceConverter) skip(p *preparedBatch, r *wire.SourceRecord, seq uint64, stage, class, topic string, err error) bool {
-	failure := &RecordFailure{
-		Stage: stage, Class: class, Err: err,
-		Where: "record " + strconv.FormatUint(seq, 10) + " of the task (source partition " + strconv.Itoa(int(r.SourcePartition)) + ") for topic " + topic,
-	}
-	if !c.policy.TolerateAll {
-		failure.Fatal = true
-		c.errant(failure)
-		p.failure, p.through = failure, seq-1
-		return false
-	}
-	c.errant(failure)
-	p.skipped = append(p.skipped, int(seq-p.firstSeq))
-	return true
 }
 
 func (c *sourceConverter) class(stage string) string {

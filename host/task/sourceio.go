@@ -19,7 +19,8 @@ func (r *sourceRun) read() {
 	retry := &retrier{policy: r.cfg.Errors, until: r.control.opening, retried: func(err error, after time.Duration) { r.hand(retried{err, after}) }}
 	c := &sourceConverter{
 		Converters: retry.with(r.cfg.Converters), newBatch: r.cfg.Producer.NewBatch, policy: r.cfg.Errors,
-		errant: func(f *RecordFailure) { r.hand(noted{f}) },
+		errant:  func(f *RecordFailure) { r.hand(noted{f}) },
+		errants: newSourceErrants(r.letters != nil, r.cfg.Errors.Log && r.cfg.Errors.LogRecords),
 	}
 	for {
 		event, err := r.stream.Recv()
@@ -27,8 +28,11 @@ func (r *sourceRun) read() {
 			r.hand(streamEnd{err})
 			return
 		}
-		if batch, ok := event.(*wire.SourceBatch); ok {
-			event = c.convert(batch)
+		switch e := event.(type) {
+		case *wire.SourceBatch:
+			event = c.convert(e)
+		case plugin.PartitionDefined:
+			c.errants.received = append(c.errants.received, e.Partition)
 		}
 		if !r.hand(event) {
 			if p, ok := event.(*preparedBatch); ok {
@@ -74,7 +78,7 @@ func (r *sourceRun) send() {
 			continue
 		}
 		r.cfg.Producer.Produce(r.runCtx, p.kafka, func(result kafka.BatchResult) {
-			r.acks.put(ack{batch: p, records: result.Records, failed: result.Failed})
+			r.acks.put(ack{batch: p, records: result.Records, failed: result.Failed, refused: r.refused(result)})
 		})
 	}
 }
@@ -84,11 +88,15 @@ type ack struct {
 	batch     *preparedBatch
 	records   int
 	failed    []kafka.RecordError
+	refused   []kafka.FoundRecord // the failed ones, when there are dead letters
 	discarded bool
+	// letters tells that this is Kafka's answer to the dead letters of the batch, with err.
+	letters bool
+	err     error
 }
 
 // ackBox takes answers from the producer's goroutine without ever blocking it. It
-// holds at most one entry per batch under way.
+// holds at most two entries per batch under way.
 type ackBox struct {
 	wake chan struct{}
 
@@ -145,6 +153,9 @@ func (r *sourceRun) ensureTopics(topics []string) error {
 func (r *sourceRun) persistTopic(topic string) error {
 	for {
 		err := r.ensureTopic(topic)
+		if err == nil {
+			err = r.learnLimit(topic)
+		}
 		if err == nil || !kafka.IsRetriable(err) || r.runCtx.Err() != nil {
 			return err
 		}
@@ -155,6 +166,19 @@ func (r *sourceRun) persistTopic(topic string) error {
 			return err
 		}
 	}
+}
+
+// learnLimit keeps the topic's limit from refusing good records together with one
+// that is too large. A client that may not ask goes on without.
+func (r *sourceRun) learnLimit(topic string) error {
+	ctx, cancel := context.WithTimeout(r.runCtx, topicCallTimeout)
+	defer cancel()
+	err := r.cfg.Producer.LearnTopicLimit(ctx, topic)
+	if err == nil || kafka.IsRetriable(err) && !errors.Is(err, kafka.ErrUnknownTopic) {
+		return err
+	}
+	r.logger.Debug("the largest record that a topic takes is not known", "topic", topic, "error", err)
+	return nil
 }
 
 func (r *sourceRun) ensureTopic(topic string) error {
@@ -191,9 +215,7 @@ func (r *sourceRun) giveUp(err error) {
 	for i, p := range r.queue {
 		p.kafka.Discard()
 		p.release()
-		r.snap.ActiveRecords -= p.count()
-		r.credit.release(p.cost)
-		r.ledger.lose()
+		r.lose(p)
 		r.queue[i] = nil
 	}
 	r.queue = r.queue[:0]
@@ -207,9 +229,10 @@ const maxToleratedLines = 100
 func (r *sourceRun) judge(a ack) error {
 	for i := range a.failed {
 		e := &a.failed[i]
+		seq := a.batch.seqOf(e.Index)
 		failure := &RecordFailure{
-			Stage: StageKafkaProduce, Err: e,
-			Where: "record " + strconv.FormatUint(a.batch.seqOf(e.Index), 10) + " of the task",
+			Stage: StageKafkaProduce, Class: sourceTaskClass, Err: e, seq: seq,
+			Where: "record " + strconv.FormatUint(seq, 10) + " of the task",
 		}
 		if !r.cfg.Errors.TolerateAll || errors.Is(e, kafka.ErrClosed) || errors.Is(e, kafka.ErrFenced) ||
 			errors.Is(e, context.Canceled) || errors.Is(e, context.DeadlineExceeded) {
@@ -218,6 +241,9 @@ func (r *sourceRun) judge(a ack) error {
 			return failure
 		}
 		r.noteFailure(failure) // KIP-779: skipped, its offset counts as done
+		if a.refused != nil {
+			a.batch.letters = append(a.batch.letters, refusedLetter(&a.refused[i], failure, e))
+		}
 	}
 	return nil
 }
@@ -229,17 +255,24 @@ func (r *sourceRun) noteFailure(f *RecordFailure) {
 		r.snap.Skipped++
 	}
 	r.note(f)
+	if r.rate.failed(f.seq) {
+		r.fail(r.rate.exceeded(f))
+	}
 	if !r.cfg.Errors.Log && f.Fatal {
 		return // the status tells it
 	}
-	if r.tolerated++; r.tolerated > maxToleratedLines {
+	if r.tolerated++; r.tolerated > maxToleratedLines && !r.cfg.Errors.Log {
 		if r.tolerated == maxToleratedLines+1 {
 			r.logger.Warn("more records fail; they are counted and not logged until the next offset commit")
 		}
 		return
 	}
 	r.snap.LoggedErrors++
-	r.logger.Error("Error encountered in task "+r.cfg.ID.String()+". Executing stage '"+f.Stage+"' with class '"+f.Class+"'.", "record", f.Where, "error", f.Err)
+	text := "Error encountered in task " + r.cfg.ID.String() + ". Executing stage '" + f.Stage + "' with class '" + f.Class + "'"
+	if f.record != "" {
+		text += ", where source record is = " + f.record
+	}
+	r.logger.Error(text+".", "record", f.Where, "error", f.Err)
 }
 
 // answerOffsets reads stored offsets for the task, beside the owner.

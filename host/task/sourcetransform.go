@@ -30,9 +30,8 @@ func (c *sourceConverter) transformed(b *wire.SourceBatch) *preparedBatch {
 			p.skipped = append(p.skipped, i)
 			p.filtered++
 		} else {
-			var stage, class string
-			var err error
-			if stage, class, dst, err = c.appendTransformed(p, t, dst); err != nil && !c.skip(p, &r, cur.Seq(), stage, class, t.Topic, err) {
+			var no refusal
+			if no, dst = c.appendTransformed(p, t, dst); no.err != nil && !c.skip(p, t, &r, b, cur.Seq(), no) {
 				break
 			}
 		}
@@ -54,39 +53,34 @@ func (c *sourceConverter) transformAll(b *wire.SourceBatch) {
 	schemas, topics := b.Schemas(), b.Topics()
 	var r wire.SourceRecord
 	for cur := b.Cursor(); cur.Next(&r); {
-		t := c.batch.Add()
-		t.Topic, t.Partition = topics[r.Topic], r.KafkaPartition
-		if r.TimestampMillis != wire.NoTimestamp {
-			t.Timestamp = r.TimestampMillis
-		}
-		t.Key.SetWire(schemas.Get(r.KeySchema), r.Key)
-		t.Value.SetWire(schemas.Get(r.ValueSchema), r.Value)
-		t.Headers.SetWire(r.Headers, schemas)
+		fillSource(c.batch.Add(), &r, schemas, topics[r.Topic])
 	}
 	c.Transforms.Apply(c.batch)
 }
 
 // appendTransformed converts a record that left the chain and appends it.
-func (c *sourceConverter) appendTransformed(p *preparedBatch, t *transform.Record, dst []byte) (stage, class string, after []byte, err error) {
+func (c *sourceConverter) appendTransformed(p *preparedBatch, t *transform.Record, dst []byte) (no refusal, after []byte) {
 	if f := t.Failure(); f != nil {
-		return StageTransformation, f.Class, dst, f.Err
+		return refusal{stage: StageTransformation, class: f.Class, transform: f.Alias, err: f.Err}, dst
 	}
 	// Kafka Connect converts headers first.
+	var err error
 	if dst, err = c.transformedHeaders(t, dst); err != nil {
-		return StageHeaderConverter, c.HeaderClass, dst, err
+		return refusal{stage: StageHeaderConverter, class: c.HeaderClass, err: err}, dst
 	}
 	var key, value []byte
 	if key, dst, err = transformedPart(c.Key, &t.Key, t.Topic, dst); err != nil {
-		return StageKeyConverter, c.KeyClass, dst, err
+		return refusal{stage: StageKeyConverter, class: c.KeyClass, err: err}, dst
 	}
 	if value, dst, err = transformedPart(c.Value, &t.Value, t.Topic, dst); err != nil {
-		return StageValueConverter, c.ValueClass, dst, err
+		return refusal{stage: StageValueConverter, class: c.ValueClass, err: err}, dst
 	}
 	timestamp := t.Timestamp
 	if timestamp == transform.NoTimestamp {
 		timestamp = wire.NoTimestamp
 	} else if timestamp < 0 {
-		return StageValueConverter, c.ValueClass, dst, fmt.Errorf("Invalid record timestamp %d", timestamp) //nolint:staticcheck // Kafka's text
+		err = fmt.Errorf("Invalid record timestamp %d", timestamp) //nolint:staticcheck // Kafka's text
+		return refusal{stage: StageValueConverter, class: c.ValueClass, err: err}, dst
 	}
 	if !slices.Contains(p.topics, t.Topic) {
 		p.topics = append(p.topics, t.Topic)
@@ -95,7 +89,7 @@ func (c *sourceConverter) appendTransformed(p *preparedBatch, t *transform.Recor
 	for i := range c.headerScratch {
 		p.kafka.AppendHeader(c.headerScratch[i].name, c.headerScratch[i].value)
 	}
-	return "", "", dst, nil
+	return refusal{}, dst
 }
 
 func transformedPart(conv convert.Converter, cell *transform.Cell, topic string, dst []byte) (out, after []byte, err error) {

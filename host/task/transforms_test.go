@@ -80,27 +80,21 @@ func TestASinkCommitsByTheOriginalTopicAndOverDroppedRecords(t *testing.T) {
 // deadLetters opens a dead letter topic on the broker.
 func deadLetters(t testing.TB, addr string, producer map[string]string) func(context.Context) (DeadLetters, error) {
 	return func(ctx context.Context) (DeadLetters, error) {
-		if err := EnsureDeadLetterTopic(ctx, newAdmin(t, addr), "letters", 1); err != nil {
+		if err := EnsureDeadLetterTopic(ctx, newAdmin(t, addr), "letters", 1, nil); err != nil {
 			return nil, err
 		}
 		return NewDeadLetterTopic(DeadLetterConfig{
 			ID: ID{"snk", 0}, Topic: "letters", ContextHeaders: true, Producer: newProducer(t, addr, producer), Logger: testLogger(t),
-			Lookup: func(ctx context.Context, records []Errant) error {
-				wanted := map[kafka.TopicPartition][]int64{}
-				for i := range records {
-					tp := kafka.TopicPartition{Topic: records[i].Topic, Partition: records[i].Partition}
-					wanted[tp] = append(wanted[tp], records[i].Offset)
-				}
-				return kafka.Lookup(ctx, clientConfig(t, kafka.ConsumerClient, addr, nil), wanted, func(_ kafka.TopicPartition, offset int64, found kafka.FoundRecord) {
-					for i := range records {
-						if e := &records[i]; e.Offset == offset {
-							e.HasRecord, e.Key, e.Value, e.Headers, e.TimestampMillis = true, found.Key, found.Value, found.Headers, found.TimestampMillis
-						}
-					}
-				})
-			},
+			Lookup: newLookup(t, addr),
 		}), nil
 	}
+}
+
+func newLookup(t testing.TB, addr string) *kafka.Lookup {
+	t.Helper()
+	l, err := kafka.NewLookup(clientConfig(t, kafka.ConsumerClient, addr, nil))
+	require.NoError(t, err)
+	return l
 }
 
 func TestARecordThatTheTaskReportsIsADeadLetterOnceBeforeTheAnswer(t *testing.T) {

@@ -242,8 +242,9 @@ func (h *Headers) remove(drop func(name string) bool) error {
 	return nil
 }
 
-// javaText is Java's toString of the record, as far as it is known.
-func (r *Record) javaText() string {
+// JavaText is Java's toString of the record, as far as it is known: what Kafka
+// Connect's log shows. It holds the record's data.
+func (r *Record) JavaText() string {
 	var b strings.Builder
 	if r.kind == Sink {
 		topic, partition := r.OriginalTopic, r.OriginalPartition

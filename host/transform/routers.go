@@ -95,7 +95,7 @@ func newTimestampRouter(v config.Values) (step, error) {
 
 func (t *timestampRouter) apply(r *Record) error {
 	if r.Timestamp == NoTimestamp {
-		return dataError("Timestamp missing on record: %s", r.javaText())
+		return dataError("Timestamp missing on record: %s", r.JavaText())
 	}
 	if t.invalid != nil {
 		return t.invalid

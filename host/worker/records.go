@@ -2,8 +2,7 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/tailrace/tailrace/host/config"
@@ -32,7 +31,7 @@ func fullClass(class string) string {
 	return class
 }
 
-// deadLetters gives what opens the dead letter topic of a sink task, nil when it has none.
+// deadLetters gives what opens the dead letter topic of a task, nil when it has none.
 func (r *taskRunner) deadLetters(s *share) (func(context.Context) (task.DeadLetters, error), error) {
 	dlq := s.connector.Errors.DLQ
 	if dlq == nil {
@@ -47,59 +46,43 @@ func (r *taskRunner) deadLetters(s *share) (func(context.Context) (task.DeadLett
 	if err != nil {
 		return nil, err
 	}
-	consumerConfig, err := r.clientConfig(kafka.ConsumerClient, s.connector.ConsumerProps(settings, r.id.Task))
-	if err != nil {
-		return nil, err
+	var lookup *kafka.Lookup
+	if s.connector.Kind == config.Sink {
+		consumerConfig, err := r.clientConfig(kafka.ConsumerClient, s.connector.ConsumerProps(settings, r.id.Task))
+		if err != nil {
+			return nil, err
+		}
+		if lookup, err = kafka.NewLookup(consumerConfig); err != nil {
+			return nil, err
+		}
 	}
 	return func(ctx context.Context) (task.DeadLetters, error) {
-		if err := ensureDeadLetterTopic(ctx, adminConfig, dlq); err != nil {
+		if err := ensureDeadLetterTopic(ctx, adminConfig, s.connector); err != nil {
 			return nil, err
 		}
 		producer, err := kafka.NewProducer(producerConfig)
 		if err != nil {
 			return nil, err
 		}
-		return task.NewDeadLetterTopic(task.DeadLetterConfig{
-			ID: r.id, Topic: dlq.Topic, ContextHeaders: dlq.ContextHeaders, Producer: producer,
-			Lookup: func(ctx context.Context, records []task.Errant) error { return lookUp(ctx, consumerConfig, records) },
-			Mask:   s.masker.Text, Logger: r.logger,
-		}), nil
+		cfg := task.DeadLetterConfig{
+			ID: r.id, Topic: dlq.Topic, ContextHeaders: dlq.ContextHeaders, Producer: producer, Mask: s.masker.Text, Logger: r.logger,
+		}
+		if lookup != nil {
+			cfg.Lookup = lookup
+		}
+		return task.NewDeadLetterTopic(cfg), nil
 	}, nil
 }
 
-func ensureDeadLetterTopic(ctx context.Context, cfg kafka.ClientConfig, dlq *config.DeadLetterQueue) error {
+func ensureDeadLetterTopic(ctx context.Context, cfg kafka.ClientConfig, c *config.Connector) error {
 	admin, err := kafka.NewAdmin(cfg)
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	return task.EnsureDeadLetterTopic(ctx, admin, dlq.Topic, dlq.ReplicationFactor)
-}
-
-// lookUp fills in the records that are only known by their coordinates.
-func lookUp(ctx context.Context, cfg kafka.ClientConfig, records []task.Errant) error {
-	type place struct {
-		tp     kafka.TopicPartition
-		offset int64
+	var configs map[string]string
+	if c.Kind == config.Source { // it must hold what is too large elsewhere
+		configs = map[string]string{"max.message.bytes": strconv.Itoa(config.SourceDeadLetterBytes)}
 	}
-	wanted := map[kafka.TopicPartition][]int64{}
-	places := map[place]*task.Errant{}
-	for i := range records {
-		e := &records[i]
-		if e.HasRecord {
-			continue
-		}
-		tp := kafka.TopicPartition{Topic: e.Topic, Partition: e.Partition}
-		wanted[tp] = append(wanted[tp], e.Offset)
-		places[place{tp, e.Offset}] = e
-	}
-	err := kafka.Lookup(ctx, cfg, wanted, func(tp kafka.TopicPartition, offset int64, found kafka.FoundRecord) {
-		if e := places[place{tp, offset}]; e != nil {
-			e.HasRecord, e.Key, e.Value, e.Headers, e.TimestampMillis = true, found.Key, found.Value, found.Headers, found.TimestampMillis
-		}
-	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the topic did not give them in time: %w", err)
-	}
-	return err
+	return task.EnsureDeadLetterTopic(ctx, admin, c.Errors.DLQ.Topic, c.Errors.DLQ.ReplicationFactor, configs)
 }

@@ -184,6 +184,7 @@ func (r *taskRunner) build(s *share) (conversation, error) {
 		errors: task.ErrorPolicy{
 			TolerateAll: s.connector.Errors.TolerateAll, Log: s.connector.Errors.LogEnable, LogRecords: s.connector.Errors.LogIncludeMessages,
 			RetryTimeout: s.connector.Errors.RetryTimeout, RetryDelayMax: s.connector.Errors.RetryDelayMax,
+			MaxRate: s.connector.Errors.MaxRate, RateRecords: s.connector.Errors.RateRecords,
 		},
 		paused: r.targetState() != store.TargetStarted,
 	}
@@ -207,12 +208,17 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 	if err != nil {
 		return nil, err
 	}
+	letters, err := r.deadLetters(s)
+	if err != nil {
+		return nil, err
+	}
 	producer, err := kafka.NewProducer(producerConfig)
 	if err != nil {
 		return nil, err
 	}
 	cfg := task.SourceConfig{
-		ID: r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Epoch: r.w.epochs.Add(1), Paused: c.paused,
+		OpenDeadLetters: letters,
+		ID:              r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Epoch: r.w.epochs.Add(1), Paused: c.paused,
 		LogLevel: r.w.cfg.LogLevel(r.id.Connector), CreditBytes: s.connector.TaskCreditBytes,
 		Open: func(ctx context.Context, start plugin.SourceStart) (task.SourceStream, error) {
 			stream, err := s.OpenSource(ctx, start)
