@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/kafka"
@@ -175,7 +176,7 @@ func (s *core) masker(props map[string]string) *config.Masker {
 
 func taskProgress(n int, s task.Snapshot) TaskProgress {
 	p := TaskProgress{
-		ID: n, State: s.State.String(), Records: s.Records, Bytes: s.Bytes, InFlightBytes: s.InFlightBytes, LagRecords: s.LagRecords,
+		ID: n, State: s.State.String(), Records: s.Records, RecordsPerSecond: s.Through.PerSecond(time.Now()), Bytes: s.Bytes, InFlightBytes: s.InFlightBytes, LagRecords: s.LagRecords,
 		Skipped: s.Skipped, Errors: s.Errors, Retries: s.Retries, Restarts: s.Restarts, LastError: s.LastError, Kafka: kafkaHealth(s.Kafka),
 	}
 	if s.Call.Name != "" {

@@ -200,7 +200,9 @@ type TaskProgress struct {
 	State string `json:"state"`
 	// Records and Bytes passed through: acknowledged by Kafka (source) or accepted by the task (sink).
 	Records uint64 `json:"records"`
-	Bytes   uint64 `json:"bytes"`
+	// RecordsPerSecond is of the last half to whole minute.
+	RecordsPerSecond float64 `json:"records_per_second"`
+	Bytes            uint64  `json:"bytes"`
 	// InFlightBytes were taken over and are not finished.
 	InFlightBytes int64 `json:"in_flight_bytes"`
 	// LagRecords is how far a sink task is behind the ends of its partitions.

@@ -15,7 +15,7 @@ import (
 
 // The answers are those recorded from Kafka Connect 4.1, but that a malformed body is 400.
 func TestLevelsOfLoggersAreChangedAsKafkaConnectDoes(t *testing.T) {
-	h := Handler(&knownHerder{}, Options{Loggers: loggers.New(slog.LevelInfo)})
+	h := checked(t, &knownHerder{}, Options{Loggers: loggers.New(slog.LevelInfo)})
 	for _, c := range []struct {
 		method, path, body string
 		status             int
@@ -62,14 +62,14 @@ func TestTheAdminPartIsOnlyWhereItIsWanted(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		return w.Code
 	}
-	require.Equal(t, http.StatusNotFound, get(Handler(&knownHerder{}, Options{}), "/admin/loggers"))
+	require.Equal(t, http.StatusNotFound, get(checked(t, &knownHerder{}, Options{}), "/admin/loggers"))
 	admin := Admin(Options{Loggers: loggers.New(slog.LevelInfo)})
 	require.Equal(t, http.StatusOK, get(admin, "/admin/loggers"))
 	require.Equal(t, http.StatusNotFound, get(admin, "/connectors"))
 }
 
 func TestCORSAndExtraHeaders(t *testing.T) {
-	h := Handler(&knownHerder{}, Options{
+	h := checked(t, &knownHerder{}, Options{
 		CORS:    CORS{AllowOrigin: "https://a.example, https://b.example", AllowMethods: []string{"GET", "PUT"}},
 		Headers: []HeaderRule{{"set", "X-A", "1"}, {"add", "Vary", "Accept"}, {"setDate", "Expires", "0"}},
 	})

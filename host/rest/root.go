@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tailrace/tailrace/host/herder"
+	"github.com/tailrace/tailrace/host/rest/openapi"
 )
 
 const (
@@ -27,6 +28,12 @@ func (a *api) health(w http.ResponseWriter, r *http.Request) {
 		herder.Healthy: http.StatusOK, herder.Starting: http.StatusServiceUnavailable, herder.Unhealthy: http.StatusInternalServerError,
 	}[h.Status]
 	answer(w, status, h)
+}
+
+// document describes the API.
+func document(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", jsonType)
+	_, _ = w.Write(openapi.JSON())
 }
 
 // flag reads a boolean of the query as Java does: only true, in any case, is true.

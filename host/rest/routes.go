@@ -32,15 +32,19 @@ type Options struct {
 // Handler is the whole API, without the limits that [Server] sets. For the admin
 // part on listeners of its own see [Admin]; then o.Loggers is nil here.
 func Handler(h herder.Herder, o Options) http.Handler {
-	a := &api{herder: h, options: o}
+	return serve((&api{herder: h, options: o}).everything(), o)
+}
+
+// everything is the table of all paths that the options ask for.
+func (a *api) everything() map[string]methods {
 	table := a.table()
-	if o.Loggers != nil {
+	if a.options.Loggers != nil {
 		maps.Copy(table, a.admin())
 	}
-	if o.Metrics != nil {
-		table["/metrics"] = methods{http.MethodGet: o.Metrics.ServeHTTP}
+	if a.options.Metrics != nil {
+		table["/metrics"] = methods{http.MethodGet: a.options.Metrics.ServeHTTP}
 	}
-	return serve(table, o)
+	return table
 }
 
 // Admin is the admin part alone, for admin.listeners.
@@ -90,6 +94,7 @@ func (a *api) table() map[string]methods {
 		"/connector-plugins":                          {http.MethodGet: a.listPlugins},
 		"/connector-plugins/{plugin}/config":          {http.MethodGet: a.pluginConfig},
 		"/connector-plugins/{plugin}/config/validate": {http.MethodPut: a.validate},
+		"/openapi.json":                               {http.MethodGet: document},
 		"/v1/connectors/{connector}/progress":         {http.MethodGet: a.progress},
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tailrace/tailrace/test/openapitest"
 )
 
 // Worker is a running `tailrace standalone`. It belongs to its test.
@@ -141,7 +143,7 @@ func (w *Worker) Kill() {
 	<-w.done
 }
 
-// REST sends one request; the status is 0 when nothing answered.
+// REST sends one request; the status is 0 when nothing answered. The answer must be as the OpenAPI document says.
 func (w *Worker) REST(method, path string, body any) (int, string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -167,6 +169,7 @@ func (w *Worker) REST(method, path string, body any) (int, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
+	openapitest.Check(w.T, openapitest.Exchange{Method: method, Path: path, Status: resp.StatusCode, Header: resp.Header, Body: raw})
 	return resp.StatusCode, string(raw)
 }
 
