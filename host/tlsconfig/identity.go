@@ -21,6 +21,7 @@ type Identity struct {
 // resumed within one of them only, so that a rotation also ends old sessions.
 type material struct {
 	server, client *tls.Config
+	trusted        *x509.CertPool
 }
 
 // Open reads the stores. what names them in log lines. Stores that are files are
@@ -46,25 +47,15 @@ func (s Settings) load() (material, error) {
 		return material{}, err
 	}
 	base := &tls.Config{MinVersion: max(s.minVersion, tls.VersionTLS12), MaxVersion: s.maxVersion, CipherSuites: s.suites, Certificates: certificates}
-	m := material{server: base.Clone(), client: base}
+	m := material{server: base.Clone(), client: base, trusted: trusted}
 	m.server.NextProtos = []string{"http/1.1"}
 	m.server.ClientAuth, m.server.ClientCAs = s.clientAuth, trusted
 	m.client.RootCAs = trusted
 	if s.skipHostname {
 		m.client.InsecureSkipVerify = true // Go checks the name with the chain; the chain alone is checked below
-		m.client.VerifyConnection = func(c tls.ConnectionState) error { return verifyChain(c, trusted) }
+		m.client.VerifyConnection = func(c tls.ConnectionState) error { return verify(c, trusted, "") }
 	}
 	return m, nil
-}
-
-// verifyChain is the usual check without the host name.
-func verifyChain(c tls.ConnectionState, roots *x509.CertPool) error {
-	between := x509.NewCertPool()
-	for _, certificate := range c.PeerCertificates[1:] {
-		between.AddCert(certificate)
-	}
-	_, err := c.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
-	return err
 }
 
 // Server returns the configuration of a listener for HTTP/1.1. It follows
@@ -91,3 +82,22 @@ var errNoDefaultTrust = errors.New("certificates of public authorities are not a
 // Client returns a new configuration for one connection, as the stores are now. Ask
 // for one per connection so that rotations are followed, and set ServerName to the host's name.
 func (i *Identity) Client() *tls.Config { return i.current.Get().client.Clone() }
+
+// ClientFor is [Identity.Client] for a connection to host, with two things as Java does
+// them: a certificate without alternative names is matched by its common name, and our
+// certificate is shown even when the server names other authorities than its issuer.
+func (i *Identity) ClientFor(host string) *tls.Config {
+	m := i.current.Get()
+	c := m.client.Clone()
+	c.ServerName = host
+	if own := c.Certificates; len(own) > 0 {
+		c.Certificates = nil
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own[0], nil }
+	}
+	if i.settings.skipHostname {
+		host = ""
+	}
+	c.InsecureSkipVerify = true // verify does it
+	c.VerifyConnection = func(state tls.ConnectionState) error { return verify(state, m.trusted, host) }
+	return c
+}

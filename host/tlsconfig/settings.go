@@ -66,6 +66,9 @@ func Parse(props map[string]string) (Settings, error) {
 	if s.suites, err = cipherSuites(get("ssl.cipher.suites")); err != nil {
 		return Settings{}, err
 	}
+	if err := s.limitBySuites(); err != nil {
+		return Settings{}, err
+	}
 	algorithm, given := props["ssl.endpoint.identification.algorithm"]
 	switch algorithm = strings.TrimSpace(algorithm); {
 	case !given || strings.EqualFold(algorithm, "https"):
@@ -90,11 +93,19 @@ func Parse(props map[string]string) (Settings, error) {
 // do in many configurations, but are never spoken: current Java refuses them too.
 var known = map[string]uint16{"TLS": tls.VersionTLS13, "TLSV1.3": tls.VersionTLS13, "TLSV1.2": tls.VersionTLS12, "TLSV1.1": 0, "TLSV1": 0, "SSLV3": 0}
 
+// versions combines two settings as Java does: ssl.protocol is an upper limit,
+// ssl.enabled.protocols the choice below it.
 func versions(props map[string]string) (lowest, highest uint16, err error) {
+	limit := uint16(tls.VersionTLS13)
+	if protocol := strings.TrimSpace(props["ssl.protocol"]); protocol != "" {
+		if limit = known[strings.ToUpper(protocol)]; limit == 0 {
+			return 0, 0, &SettingError{Key: "ssl.protocol", Reason: fmt.Sprintf("%q is not known or not safe; use TLSv1.3 or TLSv1.2", protocol)}
+		}
+	}
 	const key = "ssl.enabled.protocols"
 	text := props[key]
 	if strings.TrimSpace(text) == "" {
-		return tls.VersionTLS12, tls.VersionTLS13, nil
+		text = "TLSv1.2,TLSv1.3"
 	}
 	for name := range strings.SplitSeq(text, ",") {
 		if name = strings.ToUpper(strings.TrimSpace(name)); name == "" {
@@ -104,7 +115,7 @@ func versions(props map[string]string) (lowest, highest uint16, err error) {
 		if !ok {
 			return 0, 0, &SettingError{Key: key, Reason: fmt.Sprintf("%q is not known; use TLSv1.2 and TLSv1.3", name)}
 		}
-		if version == 0 {
+		if version == 0 || version > limit {
 			continue
 		}
 		if lowest == 0 || version < lowest {
@@ -113,12 +124,37 @@ func versions(props map[string]string) (lowest, highest uint16, err error) {
 		highest = max(highest, version)
 	}
 	if lowest == 0 {
-		return 0, 0, &SettingError{Key: key, Reason: "none of " + text + " is safe; use TLSv1.2 or TLSv1.3"}
+		return 0, 0, &SettingError{Key: key, Reason: "none of " + text + " is safe and allowed by ssl.protocol; use TLSv1.2 or TLSv1.3"}
 	}
 	return lowest, highest, nil
 }
 
-// cipherSuites reads the names of the standard. Suites of TLS 1.3 are always on.
+// limitBySuites switches a version off that none of the named cipher suites belongs to, as in
+// Java. Which suites of TLS 1.3 are used is Go's choice.
+func (s *Settings) limitBySuites() error {
+	if len(s.suites) == 0 {
+		return nil
+	}
+	old, current := false, false
+	for _, suite := range tls.CipherSuites() {
+		if slices.Contains(s.suites, suite.ID) {
+			old = old || slices.Contains(suite.SupportedVersions, tls.VersionTLS12)
+			current = current || slices.Contains(suite.SupportedVersions, tls.VersionTLS13)
+		}
+	}
+	if !current {
+		s.maxVersion = min(s.maxVersion, tls.VersionTLS12)
+	}
+	if !old {
+		s.minVersion = max(s.minVersion, tls.VersionTLS13)
+	}
+	if s.minVersion > s.maxVersion {
+		return &SettingError{Key: "ssl.cipher.suites", Reason: "none of the cipher suites belongs to a version in ssl.enabled.protocols"}
+	}
+	return nil
+}
+
+// cipherSuites reads the names of the standard.
 func cipherSuites(text string) ([]uint16, error) {
 	const key = "ssl.cipher.suites"
 	if text == "" {

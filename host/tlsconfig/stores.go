@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/youmark/pkcs8"
@@ -215,7 +216,13 @@ func (s store) trusted(data []byte) ([]*x509.Certificate, error) {
 		}
 		return parseAll(blocks)
 	case !isJKS(data):
-		return pkcs12.DecodeTrustStore(data, s.password)
+		certificates, err := pkcs12.DecodeTrustStore(data, s.password)
+		if err != nil {
+			if _, leaf, _, keyErr := pkcs12.DecodeChain(data, s.password); keyErr == nil {
+				return []*x509.Certificate{leaf}, nil // Java trusts the owner of a key in a trust store
+			}
+		}
+		return certificates, err
 	}
 	ks, err := loadJKS(data, s.password)
 	if err != nil {
@@ -225,6 +232,8 @@ func (s store) trusted(data []byte) ([]*x509.Certificate, error) {
 	for _, alias := range ks.Aliases() {
 		if entry, err := ks.GetTrustedCertificateEntry(alias); err == nil {
 			raw = append(raw, entry.Certificate.Content)
+		} else if chain, err := ks.GetPrivateKeyEntryCertificateChain(alias); err == nil && len(chain) > 0 {
+			raw = append(raw, chain[0].Content) // as above
 		}
 	}
 	return parseAll(raw)
@@ -251,7 +260,7 @@ func fromPEM(keyText, chainText []byte, password string) (tls.Certificate, error
 	if len(chain) == 0 {
 		return tls.Certificate{}, errors.New("it holds no certificate")
 	}
-	for {
+	for keyText = withLines(keyText); ; {
 		var block *pem.Block
 		if block, keyText = pem.Decode(keyText); block == nil {
 			return tls.Certificate{}, errors.New("it holds no private key")
@@ -290,9 +299,38 @@ func parseKey(block *pem.Block, password string) (crypto.PrivateKey, error) {
 	}
 }
 
+// pemMark is the first or last line of a block.
+var pemMark = regexp.MustCompile(`[ \t]*(-----(?:BEGIN|END) [A-Z0-9 ]+-----)[ \t]*`)
+
+// withLines puts the marks of PEM on lines of their own: in a properties file the line ends are often lost or turned into
+// spaces, which Kafka accepts and encoding/pem does not.
+func withLines(text []byte) []byte { return pemMark.ReplaceAll(text, []byte("\n$1\n")) }
+
+// ReadPrivateKey reads a private key from a PEM file, with its password when it is
+// encrypted. setting is the name of the key that holds the path, for errors.
+func ReadPrivateKey(setting, path, password string) (crypto.PrivateKey, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &SettingError{Key: setting, Reason: "the file cannot be read", Err: err}
+	}
+	for data = withLines(data); ; {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return nil, &SettingError{Key: setting, Reason: path + " holds no private key in PEM"}
+		}
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			key, err := parseKey(block, password)
+			if err != nil {
+				return nil, &SettingError{Key: setting, Reason: path, Err: err}
+			}
+			return key, nil
+		}
+	}
+}
+
 func blocksOf(text []byte, kind string) ([][]byte, error) {
 	var out [][]byte
-	for {
+	for text = withLines(text); ; {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
 			break
