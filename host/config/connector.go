@@ -181,7 +181,7 @@ func (c *Connector) read(props map[string]string, w *Worker) error {
 	}
 	for _, key := range sortedKeys(props) {
 		known := strings.HasPrefix(key, ProcessEnvPrefix) || ProcessDef().Key(key) != nil || ExtensionDef(c.Kind).Key(key) != nil
-		if near := nearest(key, []string{ProcessIsolationKey, ProcessMemoryLimitKey, ProcessCPULimitKey, TaskCreditBytesKey, MaxErrorRateKey}); near != "" && !known {
+		if near := Nearest(key, []string{ProcessIsolationKey, ProcessMemoryLimitKey, ProcessCPULimitKey, TaskCreditBytesKey, MaxErrorRateKey}); near != "" && !known {
 			c.Warnings = append(c.Warnings, Warning{key, fmt.Sprintf("is not a setting of the worker; did you mean %s?", near)})
 		}
 	}

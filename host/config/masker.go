@@ -57,8 +57,8 @@ func (m *Masker) AddProps(props map[string]string, defs ...*Def) {
 				m.secrets[value] = true
 			}
 			if strings.HasSuffix(name, "sasl.jaas.config") {
-				for _, option := range jaasSecret.FindAllStringSubmatch(value, -1) {
-					m.secrets[option[1]] = true
+				for _, secret := range jaasSecrets(value) {
+					m.secrets[secret] = true
 				}
 			}
 		}
@@ -158,9 +158,23 @@ func (m *Masker) Error(err error) error {
 	return err
 }
 
-// jaasSecret finds the secret options of a login module, which may be shown apart
-// from the rest of sasl.jaas.config.
+// jaasSecret finds the secret options of a text that is not quite a login module.
 var jaasSecret = regexp.MustCompile(`(?i)(?:password|secret|token)\w*\s*=\s*["']([^"']*)["']`)
+
+// jaasSecrets are the secret options of a login module, which may turn up apart
+// from the rest of sasl.jaas.config.
+func jaasSecrets(text string) (secrets []string) {
+	for _, option := range jaasSecret.FindAllStringSubmatch(text, -1) {
+		secrets = append(secrets, option[1])
+	}
+	module, _ := ParseJAAS(text)
+	for name, value := range module.Options {
+		if name = strings.ToLower(name); IsSecretName(name) || strings.HasSuffix(name, "key") && strings.HasPrefix(name, "ssl.") {
+			secrets = append(secrets, value)
+		}
+	}
+	return secrets
+}
 
 type maskedError string
 

@@ -70,6 +70,9 @@ func TestEscapedPropertiesComeBack(t *testing.T) {
 		want := rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "props")
 		var text strings.Builder
 		for _, key := range slices.Sorted(maps.Keys(want)) {
+			if text.Len() == 0 && strings.HasPrefix(key, "\uFEFF") {
+				text.WriteString("\n") // at the beginning of a file it is a byte order mark
+			}
 			text.WriteString(escapeProperty(key) + "=" + escapeProperty(want[key]) + "\n")
 		}
 		got, err := ParseProperties("p", []byte(text.String()))

@@ -133,9 +133,9 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// nearest returns the candidate most like name, or "" when none is close enough
+// Nearest returns the candidate most like name, or "" when none is close enough
 // to be a likely slip of the keyboard.
-func nearest(name string, candidates []string) string {
+func Nearest(name string, candidates []string) string {
 	best, bestDistance := "", max(2, len(name)/4)+1
 	for _, c := range candidates {
 		if d := distance(name, c); d < bestDistance {

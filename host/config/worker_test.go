@@ -114,6 +114,62 @@ func TestUnknownWorkerKeysAreExplained(t *testing.T) {
 	require.Contains(t, texts["rest.extension.classes"], "cannot run in this worker")
 }
 
+func TestKeysOfFamiliesAreChecked(t *testing.T) {
+	props := standaloneProps(map[string]string{
+		"offset.storage.file.filename": "-", "group.id": "g", "config.storage.topic": "c", "offset.storage.topic": "o", "status.storage.topic": "s",
+		"offset.storage.partition": "3", "config.storage.min.insync.replicas": "2", "status.storage.cleanup.policy": "delete",
+		"producer.ssl.trustore.location": "/t", "consumer.fetch.max.bytes": "1", "admin.sasl.login.class": "com.acme.Login",
+		"producer.sasl.login.callback.handler.class": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
+		"consumer.sasl.login.callback.handler.class": "software.amazon.msk.auth.iam.IAMClientCallbackHandler",
+		"config.providers.vault.class":               "com.acme.Vault", "ssl.provider": "BC", "sasl.kerberos.kinit.cmd": "/usr/bin/kinit",
+		"client.dns.lookup": "resolve_canonical_bootstrap_servers_only", "metadata.recovery.strategy": "NONE",
+	})
+	_, warnings, err := ParseWorker(Distributed, props)
+	require.NoError(t, err)
+	texts := map[string]string{}
+	for _, w := range warnings {
+		texts[w.Key] = w.Message
+	}
+	for key, want := range map[string]string{
+		"offset.storage.partition":                   "did you mean offset.storage.partitions?",
+		"status.storage.cleanup.policy":              "internal topics are always compacted",
+		"producer.ssl.trustore.location":             "is not a known setting of a Kafka producer and has no effect; did you mean producer.ssl.truststore.location?",
+		"admin.sasl.login.class":                     "login classes are Java classes",
+		"consumer.sasl.login.callback.handler.class": "callback handlers are Java classes",
+		"config.providers.vault.class":               "vault is not in config.providers",
+		"ssl.provider":                               "Go's TLS is used",
+		"client.dns.lookup":                          "names in bootstrap.servers are used as they are",
+		"metadata.recovery.strategy":                 "always goes back to bootstrap.servers",
+	} {
+		require.Contains(t, texts[key], want, key)
+		delete(texts, key)
+	}
+	require.Empty(t, texts)
+}
+
+// Every key of Kafka Connect with its own default is taken without a word.
+func TestDefaultsOfKafkaConnectRaiseNoWarning(t *testing.T) {
+	for mode, def := range map[Mode]*Def{Standalone: StandaloneWorkerDef(), Distributed: DistributedWorkerDef()} {
+		props := map[string]string{
+			"key.converter": "K", "value.converter": "V", "offset.storage.file.filename": "/tmp/o",
+			"group.id": "g", "config.storage.topic": "c", "offset.storage.topic": "o", "status.storage.topic": "s",
+		}
+		for _, k := range def.Keys() {
+			if text, ok := k.Default.Text(); ok && props[k.Name] == "" {
+				props[k.Name] = text
+			}
+		}
+		for key := range props {
+			if def.Key(key) == nil {
+				delete(props, key)
+			}
+		}
+		_, warnings, err := ParseWorker(mode, props)
+		require.NoError(t, err, mode)
+		require.Empty(t, warnings, mode)
+	}
+}
+
 func TestWorkerErrorsHoldNoSecrets(t *testing.T) {
 	t.Setenv("CFGTEST_PORT", "hush-hush")
 	_, _, err := ParseWorker(Standalone, standaloneProps(map[string]string{
