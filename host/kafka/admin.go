@@ -31,7 +31,7 @@ func NewAdmin(cfg ClientConfig) (*Admin, error) {
 		return nil, &Error{Op: "create admin client", cause: fmt.Errorf("the configuration is for a %s", cfg.Kind)}
 	}
 	h := new(health)
-	cl, err := kgo.NewClient(cfg.options(h)...)
+	cl, err := cfg.newClient(h)
 	if err != nil {
 		return nil, newError("create admin client", "", err)
 	}

@@ -63,8 +63,8 @@ func blackhole(b *testing.B) string {
 func BenchmarkProduce(b *testing.B) {
 	value := make([]byte, 100)
 	b.Run("bare", func(b *testing.B) {
-		cfg := config(b, ProducerClient, blackhole(b), nil)
-		cl, err := kgo.NewClient(cfg.options(new(health))...)
+		cfg := testConfig(b, ProducerClient, blackhole(b), nil)
+		cl, err := cfg.newClient(new(health))
 		require.NoError(b, err)
 		defer cl.Close()
 		var wg sync.WaitGroup
@@ -120,8 +120,8 @@ func BenchmarkConsume(b *testing.B) {
 		return c.ListenAddrs()[0]
 	}
 	b.Run("bare", func(b *testing.B) {
-		cfg := config(b, ConsumerClient, source(b), map[string]string{"group.id": "g"})
-		cl, err := kgo.NewClient(append(cfg.options(new(health)), kgo.ConsumeTopics("t"))...)
+		cfg := testConfig(b, ConsumerClient, source(b), map[string]string{"group.id": "g"})
+		cl, err := cfg.newClient(new(health), kgo.ConsumeTopics("t"))
 		require.NoError(b, err)
 		defer cl.Close()
 		bytes := 0

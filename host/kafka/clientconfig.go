@@ -37,6 +37,8 @@ type ClientConfig struct {
 	MetadataMaxAge     time.Duration // metadata.max.age.ms
 	ConnectionsMaxIdle time.Duration // connections.max.idle.ms
 	DialTimeout        time.Duration // socket.connection.setup.timeout.ms
+	SendBufferBytes    int           // send.buffer.bytes; 0 leaves it to the system
+	ReceiveBufferBytes int           // receive.buffer.bytes; 0 leaves it to the system
 
 	Producer ProducerSettings // of a ProducerClient
 	Consumer ConsumerSettings // of a ConsumerClient
@@ -147,7 +149,7 @@ func bufferRecords(bytes int64) int {
 }
 
 // ParseClientConfig maps Java client properties to a ClientConfig. Keys that
-// mean nothing here come back as warnings, sorted, one sentence each; bad values
+// mean nothing here come back as warnings, one sentence each; bad values
 // come back together in one error of joined *ConfigError. Empty values count as
 // not set. The function is pure: it touches no network and no file.
 func ParseClientConfig(kind ClientKind, props map[string]string) (ClientConfig, []string, error) {
@@ -162,7 +164,7 @@ func ParseClientConfig(kind ClientKind, props map[string]string) (ClientConfig, 
 		p, ok := properties[key]
 		switch {
 		case !ok:
-			warnings = append(warnings, fmt.Sprintf("client property %s is unknown and has no effect", key))
+			warnings = append(warnings, unknownProperty(key))
 		case !p.appliesTo(kind):
 			warnings = append(warnings, fmt.Sprintf("client property %s has no effect on a %s", key, kind))
 		case p.set == nil:
@@ -180,6 +182,7 @@ func ParseClientConfig(kind ClientKind, props map[string]string) (ClientConfig, 
 		errs = append(errs, err)
 	}
 	cfg.security = sec
+	warnings = append(warnings, securityWarnings(props)...)
 	errs = append(errs, cfg.settle(props)...)
 	return cfg, warnings, errors.Join(errs...)
 }
@@ -296,8 +299,8 @@ var properties = map[string]property{
 	"auto.include.jmx.reporter":                {},
 	"enable.metrics.push":                      {},
 	"client.dns.lookup":                        {},
-	"send.buffer.bytes":                        {},
-	"receive.buffer.bytes":                     {},
+	"send.buffer.bytes":                        {set: integer(-1, func(c *ClientConfig) *int { return &c.SendBufferBytes })},
+	"receive.buffer.bytes":                     {set: integer(-1, func(c *ClientConfig) *int { return &c.ReceiveBufferBytes })},
 	"reconnect.backoff.ms":                     {},
 	"reconnect.backoff.max.ms":                 {},
 	"socket.connection.setup.timeout.max.ms":   {},
@@ -375,6 +378,9 @@ func setBootstrap(c *ClientConfig, v string) string {
 		s = strings.TrimSpace(s)
 		if s == "" {
 			continue
+		}
+		if _, address, scheme := strings.Cut(s, "://"); scheme {
+			s = address // Kafka takes SASL_SSL://host:port too
 		}
 		host, port, ok := cutPort(s)
 		if !ok {

@@ -67,8 +67,7 @@ func NewConsumer(cfg ClientConfig, sub Subscription, listener RebalanceListener)
 		cfg: cfg, log: log, health: new(health), paused: map[TopicPartition]struct{}{},
 		gate: newRebalanceGate(listener, cfg.Consumer.RebalanceTimeout),
 	}
-	opts := append(cfg.options(c.health), subscribe...)
-	opts = append(opts,
+	opts := append(subscribe,
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { c.gate.offer(rebalanceAssigned, m) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { c.gate.offer(rebalanceRevoked, m) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { c.gate.offer(rebalanceLost, m) }),
@@ -76,7 +75,7 @@ func NewConsumer(cfg ClientConfig, sub Subscription, listener RebalanceListener)
 			return c.gate.adjust(offsets), nil
 		}),
 	)
-	if c.cl, err = kgo.NewClient(opts...); err != nil {
+	if c.cl, err = cfg.newClient(c.health, opts...); err != nil {
 		return nil, newError(op, "of group "+cfg.Consumer.GroupID, err)
 	}
 	c.adm = kadm.NewClient(c.cl)

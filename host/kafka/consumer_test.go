@@ -16,7 +16,7 @@ func newConsumer(t testing.TB, addr, group string, sub Subscription, l Rebalance
 			all[k] = v
 		}
 	}
-	c, err := NewConsumer(config(t, ConsumerClient, addr, all), sub, l)
+	c, err := NewConsumer(testConfig(t, ConsumerClient, addr, all), sub, l)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -352,7 +352,7 @@ func TestTopicThatComesLaterIsReadSoon(t *testing.T) {
 }
 
 func TestBadSubscriptionsAreRefused(t *testing.T) {
-	cfg := config(t, ConsumerClient, "127.0.0.1:1", map[string]string{"group.id": "g"})
+	cfg := testConfig(t, ConsumerClient, "127.0.0.1:1", map[string]string{"group.id": "g"})
 	for want, sub := range map[string]Subscription{
 		"both topics":   {Topics: []string{"a"}, Regex: "a"},
 		"neither":       {},
@@ -364,7 +364,7 @@ func TestBadSubscriptionsAreRefused(t *testing.T) {
 	cfg.Consumer.GroupID = ""
 	_, err := NewConsumer(cfg, Subscription{Topics: []string{"a"}}, RebalanceListener{})
 	require.ErrorContains(t, err, "group.id")
-	_, err = NewConsumer(config(t, AdminClient, "127.0.0.1:1", nil), Subscription{Topics: []string{"a"}}, RebalanceListener{})
+	_, err = NewConsumer(testConfig(t, AdminClient, "127.0.0.1:1", nil), Subscription{Topics: []string{"a"}}, RebalanceListener{})
 	require.ErrorContains(t, err, "admin")
 }
 

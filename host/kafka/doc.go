@@ -20,6 +20,10 @@
 //   - I-9: values of ssl.* and sasl.* properties never appear in errors, and no
 //     record key or value does.
 //
-// Neighbours: host/task, host/store, host/herder and host/app use it. It imports
-// nothing of the project.
+// security*.go hold TLS and SASL: the transport, the login of each mechanism and
+// the tokens of OAUTHBEARER. Key stores are read by host/tlsconfig, the text of
+// sasl.jaas.config by host/config.
+//
+// Neighbours: host/task, host/store, host/herder and host/app use it. Of the project it imports
+// host/config and host/tlsconfig.
 package kafka

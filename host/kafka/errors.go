@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tailrace/tailrace/host/tlsconfig"
 )
 
 // The kinds of failure that callers tell apart. An error of this package
@@ -101,6 +103,9 @@ func newError(op, subject string, cause error) error {
 		return cause // wrapped once per border
 	}
 	c := classify(cause)
+	if advice := missingRight(op, subject, c.code); advice != "" {
+		c.advice = advice
+	}
 	return &Error{
 		Op: op, Subject: subject, Kind: c.kind, Code: c.code,
 		Advice: c.advice, Retriable: c.retriable, cause: plainCause(cause),
@@ -121,11 +126,11 @@ var brokerVerdicts = map[*kerr.Error]class{
 	kerr.TopicAlreadyExists:                 {kind: ErrTopicExists},
 	kerr.UnknownTopicOrPartition:            {kind: ErrUnknownTopic, advice: "create the topic, allow the connector to create it with topic.creation.default.*, or let the broker create topics (auto.create.topics.enable)"},
 	kerr.UnknownTopicID:                     {kind: ErrUnknownTopic, advice: "the topic was deleted, perhaps created again; restart the task"},
-	kerr.TopicAuthorizationFailed:           {kind: ErrNotAuthorised, advice: "grant this client's principal access to the topic"},
-	kerr.GroupAuthorizationFailed:           {kind: ErrNotAuthorised, advice: "grant this client's principal READ on the consumer group"},
-	kerr.ClusterAuthorizationFailed:         {kind: ErrNotAuthorised, advice: "grant this client's principal the operation on the cluster resource"},
-	kerr.TransactionalIDAuthorizationFailed: {kind: ErrNotAuthorised, advice: "grant this client's principal WRITE on the transactional id"},
-	kerr.SaslAuthenticationFailed:           {kind: ErrAuthentication, advice: "check the user and password in sasl.jaas.config"},
+	kerr.TopicAuthorizationFailed:           {kind: ErrNotAuthorised},
+	kerr.GroupAuthorizationFailed:           {kind: ErrNotAuthorised},
+	kerr.ClusterAuthorizationFailed:         {kind: ErrNotAuthorised},
+	kerr.TransactionalIDAuthorizationFailed: {kind: ErrNotAuthorised},
+	kerr.SaslAuthenticationFailed:           {kind: ErrAuthentication, advice: "check sasl.mechanism, and the user and password or token in sasl.jaas.config"},
 	kerr.UnsupportedSaslMechanism:           {kind: ErrAuthentication, advice: "set sasl.mechanism to one that the broker enables"},
 	kerr.InvalidReplicationFactor:           {kind: ErrInvalidReplicationFactor, advice: "set a replication factor between 1 and the number of brokers, or -1 for the broker's default"},
 	kerr.InvalidPartitions:                  {kind: ErrInvalidPartitions, advice: "set at least 1 partition, or -1 for the broker's default"},
@@ -158,6 +163,9 @@ func classify(err error) class {
 	if errors.As(err, &known) {
 		return class{kind: known.Kind, code: known.Code, advice: known.Advice, retriable: known.Retriable}
 	}
+	if c, ok := classifySecurity(err); ok {
+		return c
+	}
 	var ke *kerr.Error
 	if errors.As(err, &ke) {
 		c, ok := brokerVerdicts[ke]
@@ -187,6 +195,29 @@ func classify(err error) class {
 		return class{kind: ErrBrokerUnreachable, retriable: true, advice: "check bootstrap.servers, the network and that the broker runs"}
 	}
 	return class{}
+}
+
+// classifySecurity knows the failures between a connection and the first request.
+func classifySecurity(err error) (class, bool) {
+	var handshake *tlsconfig.HandshakeError
+	if errors.As(err, &handshake) {
+		if handshake.Final() {
+			return class{kind: ErrAuthentication, advice: handshake.Advice()}, true
+		}
+		return class{kind: ErrBrokerUnreachable, advice: handshake.Advice(), retriable: true}, true
+	}
+	if advice, refused := tlsconfig.Refused(err); refused {
+		return class{kind: ErrAuthentication, advice: advice}, true
+	}
+	// The library has no type for a TLS alert that it took for the length of an answer.
+	if text := err.Error(); strings.Contains(text, "invalid large response size") && strings.Contains(text, "tls") {
+		return class{kind: ErrAuthentication, advice: "the broker speaks TLS on this port: set security.protocol to SSL or SASL_SSL, or use the port of its PLAINTEXT listener"}, true
+	}
+	var login *loginError
+	if errors.As(err, &login) {
+		return class{kind: ErrAuthentication, retriable: !login.final, advice: "check sasl.oauthbearer.token.endpoint.url and the client id and secret"}, true
+	}
+	return class{}, false
 }
 
 func isNetworkError(err error) bool {

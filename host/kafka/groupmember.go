@@ -110,7 +110,7 @@ func NewGroupMember(cfg GroupMemberConfig, handler GroupHandler) (*GroupMember, 
 	}
 	m := &GroupMember{cfg: cfg, handler: handler, health: new(health), stopped: make(chan struct{}), rejoin: make(chan struct{}, 1)}
 	var err error
-	if m.cl, err = kgo.NewClient(cfg.Client.options(m.health)...); err != nil {
+	if m.cl, err = cfg.Client.newClient(m.health); err != nil {
 		return nil, newError(op, cfg.GroupID, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())

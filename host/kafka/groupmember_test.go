@@ -71,7 +71,7 @@ func (p *parts) now() (part string, losses int) {
 func joinGroup(t *testing.T, addr, group, offer string) (*GroupMember, *parts) {
 	p := &parts{offer: offer}
 	m, err := NewGroupMember(GroupMemberConfig{
-		Client: config(t, AdminClient, addr, nil), GroupID: group, ProtocolType: "connect",
+		Client: testConfig(t, AdminClient, addr, nil), GroupID: group, ProtocolType: "connect",
 		SessionTimeout: 6 * time.Second, RebalanceTimeout: 20 * time.Second, HeartbeatInterval: 300 * time.Millisecond,
 	}, p)
 	require.NoError(t, err)
@@ -149,9 +149,9 @@ func TestAMemberThatCannotReachItsCoordinatorGivesUpItsPart(t *testing.T) {
 }
 
 func TestAGroupMemberThatCannotBeIsRefused(t *testing.T) {
-	admin := config(t, AdminClient, "localhost:1", nil)
+	admin := testConfig(t, AdminClient, "localhost:1", nil)
 	for _, bad := range []GroupMemberConfig{
-		{Client: config(t, ProducerClient, "localhost:1", nil), GroupID: "g", SessionTimeout: time.Minute, HeartbeatInterval: time.Second},
+		{Client: testConfig(t, ProducerClient, "localhost:1", nil), GroupID: "g", SessionTimeout: time.Minute, HeartbeatInterval: time.Second},
 		{Client: admin, SessionTimeout: time.Minute, HeartbeatInterval: time.Second},
 		{Client: admin, GroupID: "g", SessionTimeout: time.Second, HeartbeatInterval: time.Second},
 	} {

@@ -63,7 +63,7 @@ func (l *Lookup) connect() (err error) {
 	if l.cl == nil {
 		base := l.cfg
 		base.Kind = AdminClient // without the options of a group
-		l.cl, err = kgo.NewClient(append(base.options(&l.health), l.cfg.Consumer.logOptions()...)...)
+		l.cl, err = base.newClient(&l.health, l.cfg.Consumer.logOptions()...)
 	}
 	return err
 }

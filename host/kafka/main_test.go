@@ -27,7 +27,7 @@ func startBroker(t testing.TB, cfg EmbeddedConfig) *Embedded {
 	return b
 }
 
-func config(t testing.TB, kind ClientKind, addr string, props map[string]string) ClientConfig {
+func testConfig(t testing.TB, kind ClientKind, addr string, props map[string]string) ClientConfig {
 	all := map[string]string{"bootstrap.servers": addr, "client.id": "test-" + string(kind)}
 	for k, v := range props {
 		all[k] = v
@@ -39,7 +39,7 @@ func config(t testing.TB, kind ClientKind, addr string, props map[string]string)
 }
 
 func newProducer(t testing.TB, addr string, props map[string]string) *Producer {
-	p, err := NewProducer(config(t, ProducerClient, addr, props))
+	p, err := NewProducer(testConfig(t, ProducerClient, addr, props))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -50,7 +50,7 @@ func newProducer(t testing.TB, addr string, props map[string]string) *Producer {
 }
 
 func newAdmin(t testing.TB, addr string) *Admin {
-	a, err := NewAdmin(config(t, AdminClient, addr, nil))
+	a, err := NewAdmin(testConfig(t, AdminClient, addr, nil))
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
 	return a

@@ -16,7 +16,16 @@ const maxDecompressedBatchBytes = 128 << 20
 // records fail. An automatic creation shows up after one or two.
 const unknownTopicRetries = 10
 
-// options turns the checked configuration into the client library's options.
+// newClient makes a client of the library. It reads key stores and trust stores and connects to nothing.
+func (c *ClientConfig) newClient(h *health, more ...kgo.Opt) (*kgo.Client, error) {
+	secure, err := c.security.options(c)
+	if err != nil {
+		return nil, err
+	}
+	return kgo.NewClient(append(append(c.options(h), secure...), more...)...)
+}
+
+// options turns the checked configuration into the client library's options, but for security.
 func (c *ClientConfig) options(h *health) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.BootstrapServers...),
@@ -26,7 +35,6 @@ func (c *ClientConfig) options(h *health) []kgo.Opt {
 		kgo.MetadataMaxAge(clamp(c.MetadataMaxAge, metadataMinAge, time.Hour)),
 		kgo.MetadataMinAge(metadataMinAge),
 		kgo.ConnIdleTimeout(clamp(c.ConnectionsMaxIdle, 100*time.Millisecond, 15*time.Minute)),
-		kgo.DialTimeout(c.DialTimeout),
 		kgo.DisableClientMetrics(),
 		kgo.WithHooks(h),
 	}
@@ -39,7 +47,6 @@ func (c *ClientConfig) options(h *health) []kgo.Opt {
 	if c.Logger != nil {
 		opts = append(opts, kgo.WithLogger(clientLogger{c.Logger}))
 	}
-	opts = append(opts, c.security.options()...)
 	switch c.Kind {
 	case ProducerClient:
 		opts = append(opts, c.Producer.options(c.RequestTimeout)...)

@@ -40,7 +40,7 @@ func NewProducer(cfg ClientConfig) (*Producer, error) {
 	}
 	h := new(health)
 	p := &Producer{cfg: cfg, health: h}
-	cl, err := kgo.NewClient(append(cfg.options(h), kgo.ProducerBatchMaxBytesFn(p.batchLimit))...)
+	cl, err := cfg.newClient(h, kgo.ProducerBatchMaxBytesFn(p.batchLimit))
 	if err != nil {
 		return nil, newError("create producer", "", err)
 	}
@@ -171,6 +171,9 @@ func (p *Producer) Close(ctx context.Context) error {
 // recordError explains a record's failure to the person who reads it.
 func (p *Producer) recordError(index int, r *kgo.Record, err error) RecordError {
 	c := classify(err)
+	if advice := missingRight("produce", "topic "+r.Topic, c.code); advice != "" {
+		c.advice = advice
+	}
 	e := RecordError{
 		Index: index, Topic: r.Topic, Partition: r.Partition, Bytes: recordBytes(r),
 		Kind: c.kind, Code: c.code, Advice: c.advice, Retriable: c.retriable, cause: plainCause(err),

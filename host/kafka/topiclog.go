@@ -72,7 +72,7 @@ func OpenTopicLog(ctx context.Context, cfg TopicLogConfig) (*TopicLog, error) {
 	base := cfg.Consumer
 	base.Kind = AdminClient // without the options of a group
 	var err error
-	if l.cl, err = kgo.NewClient(append(base.options(l.health), cfg.Consumer.Consumer.logOptions()...)...); err != nil {
+	if l.cl, err = base.newClient(l.health, cfg.Consumer.Consumer.logOptions()...); err != nil {
 		return nil, newError(op, cfg.Topic, err)
 	}
 	if err = l.begin(ctx); err == nil {

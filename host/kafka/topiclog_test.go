@@ -35,7 +35,7 @@ func openLog(t *testing.T, addr, topic string, consumer map[string]string) (*Top
 	k := &kept{}
 	l, err := OpenTopicLog(within(t), TopicLogConfig{
 		Topic: topic, Apply: k.apply,
-		Consumer: config(t, ConsumerClient, addr, consumer), Producer: config(t, ProducerClient, addr, nil),
+		Consumer: testConfig(t, ConsumerClient, addr, consumer), Producer: testConfig(t, ProducerClient, addr, nil),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
@@ -107,7 +107,7 @@ func TestATopicLogSaysWhatIsWrong(t *testing.T) {
 	b := startBroker(t, EmbeddedConfig{})
 	_, err := OpenTopicLog(within(t), TopicLogConfig{
 		Topic: "missing", Apply: func([]LogRecord) {},
-		Consumer: config(t, ConsumerClient, b.Addr(), nil), Producer: config(t, ProducerClient, b.Addr(), nil),
+		Consumer: testConfig(t, ConsumerClient, b.Addr(), nil), Producer: testConfig(t, ProducerClient, b.Addr(), nil),
 	})
 	require.ErrorIs(t, err, ErrUnknownTopic)
 

@@ -290,11 +290,15 @@ func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings)
 // sinkEpochs is how many epochs a sink may use up by itself.
 const sinkEpochs = 1 << 20
 
-// clientConfig reads Java client properties and logs what they cannot mean here.
+// clientConfig reads Java client properties, logs what they cannot mean here, and fails when
+// brokers refuse the client that they describe.
 func (r *taskRunner) clientConfig(kind kafka.ClientKind, props map[string]string) (kafka.ClientConfig, error) {
 	cfg, warnings, err := kafka.ParseClientConfig(kind, props)
 	for _, w := range warnings {
 		r.logger.Warn(w, "client", kind)
+	}
+	if err == nil {
+		err = kafka.Authenticate(r.life, cfg)
 	}
 	return cfg, err
 }

@@ -25,6 +25,9 @@ const (
 type BrokerOptions struct {
 	// Properties are added to server.properties, or replace what is there.
 	Properties map[string]string
+	// Listeners are further listeners beside PLAINTEXT, by name, with their security protocol. Each gets a port of its
+	// own; [Broker.ListenerAddr] tells it.
+	Listeners map[string]string
 	// HeapMiB is the broker's largest heap; 0 means 256.
 	HeapMiB int
 	// Optimize lets the JVM compile for speed rather than for a quick start: for benchmarks.
@@ -37,8 +40,9 @@ type Broker struct {
 	cache   artifacts
 	dir     string // server.properties, data/, broker.log
 	port    int
-	process *process // nil while stopped
-	archive string   // the class archive being written by the running process, or ""
+	more    map[string]int // ports of further listeners, by name
+	process *process       // nil while stopped
+	archive string         // the class archive being written by the running process, or ""
 }
 
 // StartBroker starts a broker with empty data on a free port and returns when it serves. Close ends it.
@@ -67,7 +71,7 @@ func StartBroker(ctx context.Context, options BrokerOptions) (*Broker, error) {
 }
 
 func newBroker(cache artifacts, options BrokerOptions) (*Broker, error) {
-	ports, err := freePorts(2)
+	ports, err := freePorts(2 + len(options.Listeners))
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +81,7 @@ func newBroker(cache artifacts, options BrokerOptions) (*Broker, error) {
 	}
 	data := filepath.Join(dir, "data")
 	properties := brokerProperties(data, ports[0], ports[1])
+	more := addListeners(properties, options.Listeners, ports[2:])
 	maps.Copy(properties, options.Properties)
 	err = errors.Join(
 		os.CopyFS(data, os.DirFS(filepath.Join(cache.dir, "formatted"))),
@@ -85,11 +90,27 @@ func newBroker(cache artifacts, options BrokerOptions) (*Broker, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &Broker{options: options, cache: cache, dir: dir, port: ports[0]}, nil
+	return &Broker{options: options, cache: cache, dir: dir, port: ports[0], more: more}, nil
+}
+
+// addListeners puts further listeners into the properties and returns their ports.
+func addListeners(properties, listeners map[string]string, ports []int) map[string]int {
+	taken := map[string]int{}
+	for i, name := range slices.Sorted(maps.Keys(listeners)) {
+		taken[name] = ports[i]
+		address := fmt.Sprintf(",%s://127.0.0.1:%d", name, ports[i])
+		properties["listeners"] += address
+		properties["advertised.listeners"] += address
+		properties["listener.security.protocol.map"] += "," + name + ":" + listeners[name]
+	}
+	return taken
 }
 
 // Addr is the bootstrap address, host:port. It stays the same over stops and starts.
 func (b *Broker) Addr() string { return fmt.Sprintf("127.0.0.1:%d", b.port) }
+
+// ListenerAddr is the address, host:port, of one of [BrokerOptions.Listeners].
+func (b *Broker) ListenerAddr(name string) string { return fmt.Sprintf("127.0.0.1:%d", b.more[name]) }
 
 // Log is the path of the broker's log.
 func (b *Broker) Log() string { return filepath.Join(b.dir, "broker.log") }
