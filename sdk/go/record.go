@@ -108,6 +108,33 @@ func (r *Record) ValueWire(s *data.Schema, wire []byte) {
 	}
 }
 
+// ValueAppend lets write append the value's wire form (package data has the functions: AppendLong, AppendBytes, AppendPresence …) to
+// the batch itself, where nothing is copied any more. When write fails, the record is dropped as if it had never begun, and the
+// error comes back; the batch can be used on, the Record not.
+func (r *Record) ValueAppend(s *data.Schema, write func(dst []byte) ([]byte, error)) error {
+	b := r.b
+	w := b.builder
+	if b.stage == stageHead {
+		w.Begin(b.head)
+		b.begun = len(w.Block)
+		w.EndKey(0)
+	} else if !b.advance(stageValue) {
+		return b.err
+	}
+	block, err := write(w.Block)
+	if err != nil {
+		w.Undo(b.begun)
+		b.seq--
+		b.appended--
+		b.stage = stageNone
+		return err
+	}
+	w.Block = block
+	w.EndValue(b.valueID(s))
+	b.stage = stageHeaders
+	return nil
+}
+
 // ValueStruct starts a value of a STRUCT schema; write all its fields, in order.
 func (r *Record) ValueStruct(s *data.Schema) *FieldWriter {
 	if !r.b.advance(stageValue) {

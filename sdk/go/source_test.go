@@ -534,3 +534,44 @@ func TestAStreamThatIsCutWhileBatchesWaitEndsCleanly(t *testing.T) {
 		s.Kill()
 	}
 }
+
+func TestAValueIsWrittenInPlaceOrNotAtAll(t *testing.T) {
+	schema := data.NewStruct().Field("n", data.Int64Schema).Field("text", data.OptionalStringSchema).MustBuild()
+	bad := errors.New("no such value")
+	task := &scripted{poll: func(ctx context.Context, out *connect.Batch) error {
+		if out.LastSeq() > 0 {
+			<-ctx.Done()
+			return nil
+		}
+		for i := range int64(6) {
+			rec := out.Record("t", nil)
+			rec.Timestamp(1000 + i) // the columns of these two differ from record to record
+			if i%3 == 0 {
+				rec.KeyString([]byte("key"))
+			}
+			err := rec.ValueAppend(schema, func(dst []byte) ([]byte, error) {
+				dst = data.AppendLong(dst, i)
+				if i == 2 || i == 3 { // without and with a key
+					return dst, bad
+				}
+				return data.AppendString(data.AppendPresence(dst, data.OptionalStringSchema, true), fmt.Sprint("row ", i)), nil
+			})
+			if (i == 2 || i == 3) != errors.Is(err, bad) {
+				return fmt.Errorf("record %d: got %w", i, err)
+			}
+			if err == nil {
+				rec.Offset(numberOffset).Int64(i)
+			}
+		}
+		return nil
+	}}
+	s := connecttest.RunSource(t, sourcePlugin(func() connect.SourceTask { return task }), nil)
+	got := s.Next(4)
+	for i, want := range []int64{0, 1, 4, 5} {
+		row := got[i].Value.(*data.Struct)
+		require.Equal(t, []any{want, fmt.Sprint("row ", want)}, row.Values())
+		require.Equal(t, map[int64]any{0: "key"}[want], got[i].Key)
+		require.Equal(t, 1000+want, got[i].TimestampMillis)
+	}
+	s.None(50 * time.Millisecond)
+}

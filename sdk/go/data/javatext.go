@@ -108,24 +108,25 @@ func AppendJavaFloat(dst []byte, f float64, bits int) []byte {
 	case math.IsInf(f, -1):
 		return append(dst, "-Infinity"...)
 	}
-	format := byte('e')
 	if a := math.Abs(f); a == 0 || a >= 1e-3 && a < 1e7 {
-		format = 'f'
+		start := len(dst)
+		dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
+		if bytes.IndexByte(dst[start:], '.') < 0 {
+			dst = append(dst, ".0"...)
+		}
+		return dst
 	}
 	var buf [32]byte
-	text := strconv.AppendFloat(buf[:0], f, format, -1, bits)
-	mantissa, exponent, scientific := bytes.Cut(text, []byte{'e'})
-	if scientific && bytes.IndexByte(mantissa, '.') < 0 {
+	text := strconv.AppendFloat(buf[:0], f, 'e', -1, bits)
+	mantissa, exponent, _ := bytes.Cut(text, []byte{'e'})
+	if bytes.IndexByte(mantissa, '.') < 0 {
 		// One digit would do, but Java takes the two that are nearest (4.9E-324).
-		text = strconv.AppendFloat(buf[:0], f, format, 1, bits)
+		text = strconv.AppendFloat(buf[:0], f, 'e', 1, bits)
 		mantissa, exponent, _ = bytes.Cut(text, []byte{'e'})
 	}
 	dst = append(dst, mantissa...)
 	if bytes.IndexByte(mantissa, '.') < 0 {
 		dst = append(dst, ".0"...)
-	}
-	if !scientific {
-		return dst
 	}
 	n, _ := strconv.Atoi(string(exponent)) // strconv's own output: it is a number
 	return strconv.AppendInt(append(dst, 'E'), int64(n), 10)

@@ -13,7 +13,11 @@ import (
 
 // AppendLong writes an int8, int16, int32 or int64, a length, a count or a union index: zigzag varint.
 func AppendLong(dst []byte, v int64) []byte {
-	return binary.AppendUvarint(dst, uint64(v)<<1^uint64(v>>63))
+	u := uint64(v)<<1 ^ uint64(v>>63)
+	if u < 0x80 {
+		return append(dst, byte(u))
+	}
+	return binary.AppendUvarint(dst, u)
 }
 
 // AppendInt is AppendLong for an int32; Avro's int and long have one form.

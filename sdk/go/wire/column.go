@@ -30,6 +30,17 @@ func (c *column[T]) push(v T) {
 	c.n++
 }
 
+// cut drops all but the first n values.
+func (c *column[T]) cut(n int) {
+	if c.n <= n {
+		return
+	}
+	c.n = n
+	if c.mixed {
+		c.values = c.values[:n]
+	}
+}
+
 // wire is the column as the protocol has it: nothing when every record has
 // the default, one element when all have the same, else all.
 func (c *column[T]) wire(def T) []T {

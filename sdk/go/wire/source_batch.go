@@ -104,6 +104,21 @@ func (b *SourceBatchBuilder) EndOffset(schema uint32) {
 	b.count++
 }
 
+// Undo drops the record under construction, whose bytes begin at start.
+func (b *SourceBatchBuilder) Undo(start int) {
+	b.Block, b.mark = b.Block[:start], start
+	b.topic.cut(b.count)
+	b.partition.cut(b.count)
+	b.timestamp.cut(b.count)
+	for _, c := range b.numbers() {
+		c.cut(b.count)
+	}
+}
+
+func (b *SourceBatchBuilder) numbers() [8]*column[uint32] {
+	return [...]*column[uint32]{&b.keySchema, &b.valSchema, &b.keyLen, &b.valLen, &b.headerLen, &b.offsetLen, &b.source, &b.offsetSch}
+}
+
 // Len is the number of finished records.
 func (b *SourceBatchBuilder) Len() int { return b.count }
 
@@ -136,7 +151,7 @@ func (b *SourceBatchBuilder) Reset() {
 	b.topic.reset()
 	b.partition.reset()
 	b.timestamp.reset()
-	for _, c := range []*column[uint32]{&b.keySchema, &b.valSchema, &b.keyLen, &b.valLen, &b.headerLen, &b.offsetLen, &b.source, &b.offsetSch} {
+	for _, c := range b.numbers() {
 		c.reset()
 	}
 }
