@@ -3,6 +3,9 @@
 package main
 
 import (
+	"os"
+	"runtime/debug"
+
 	connect "github.com/tailrace/tailrace/sdk/go"
 )
 
@@ -27,4 +30,13 @@ func plugin() connect.Plugin {
 	}
 }
 
-func main() { connect.Serve(plugin()) }
+// gcPercent lets the small heap of this program grow to 16 MiB before it is cleaned. The drivers of MySQL and SQLite make garbage
+// with every value; a quarter of the collections took 5 to 10 % off the time of a row.
+const gcPercent = 400
+
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	connect.Serve(plugin())
+}

@@ -277,13 +277,15 @@ func (t *task) wait(now time.Time) time.Duration {
 // emit writes rows into the batch, each with its offset.
 func (t *task) emit(s *source, out *connect.Batch) read.Emit {
 	left := int(t.cfg.Batch)
-	return func(schema *data.Schema, row []byte, at plan.Position) bool {
+	return func(schema *data.Schema, row read.Write, at plan.Position) (more bool, err error) {
 		p := s.partition
 		if t.mode == plan.Bulk || !at.HasInc && !at.HasTime {
 			p = nil // it moves no offset
 		}
 		rec := out.Record(s.topic, p)
-		rec.ValueWire(schema, row)
+		if err := rec.ValueAppend(schema, row); err != nil {
+			return false, err
+		}
 		switch {
 		case p == nil:
 		case !at.HasTime:
@@ -297,7 +299,7 @@ func (t *task) emit(s *source, out *connect.Batch) read.Emit {
 			}
 		}
 		left--
-		return left > 0 && !out.Full()
+		return left > 0 && !out.Full(), nil
 	}
 }
 

@@ -289,7 +289,7 @@ func (m *mySQL) column(c Column, precision, scale int64) driverColumn {
 			if err != nil {
 				return dst, err
 			}
-			span, err := parseSpan(string(text))
+			span, err := parseSpan(text)
 			if err != nil {
 				return dst, err
 			}
@@ -305,11 +305,11 @@ func (m *mySQL) column(c Column, precision, scale int64) driverColumn {
 func encodeUnsigned(dst []byte, v driver.Value) ([]byte, error) {
 	switch n := v.(type) {
 	case int64:
-		return appendUnscaled(dst, n), nil
+		return data.AppendUnscaledLong(dst, n), nil
 	case []byte:
-		return appendDecimalText(dst, n, 0)
+		return data.AppendDecimalText(dst, n, 0)
 	case string:
-		return appendDecimalText(dst, []byte(n), 0)
+		return data.AppendDecimalText(dst, []byte(n), 0)
 	}
 	return dst, fmt.Errorf("want a whole number, not %s", describe(v))
 }
@@ -357,20 +357,52 @@ func (m *mySQL) wall(v driver.Value) (time.Time, error) {
 }
 
 // parseSpan reads [-]H…:MM:SS[.ffffff].
-func parseSpan(text string) (time.Duration, error) {
-	rest, neg := strings.CutPrefix(text, "-")
-	parts := strings.Split(rest, ":")
-	if len(parts) != 3 {
-		return 0, fmt.Errorf("%q is no time", text)
+func parseSpan(text []byte) (time.Duration, error) {
+	bad := func() (time.Duration, error) { return 0, fmt.Errorf("%q is no time", text) }
+	rest := text
+	negative := len(rest) > 0 && rest[0] == '-'
+	if negative {
+		rest = rest[1:]
 	}
-	d, err := time.ParseDuration(parts[0] + "h" + parts[1] + "m" + parts[2] + "s")
-	if err != nil {
-		return 0, fmt.Errorf("%q is no time", text)
+	var parts [3]int64
+	at := 0
+	for i, c := range rest {
+		switch {
+		case c-'0' <= 9:
+			if parts[at] = parts[at]*10 + int64(c-'0'); parts[at] > 1_000_000 {
+				return bad()
+			}
+			continue
+		case c == ':' && at < 2:
+			at++
+			continue
+		case c != '.' || at != 2 || len(rest)-i > 10:
+			return bad()
+		}
+		nanos := int64(0)
+		for _, c := range rest[i+1:] {
+			if c-'0' > 9 {
+				return bad()
+			}
+			nanos = nanos*10 + int64(c-'0')
+		}
+		for range 10 - (len(rest) - i) {
+			nanos *= 10
+		}
+		return span(negative, parts, nanos), nil
 	}
-	if neg {
-		d = -d
+	if at != 2 {
+		return bad()
 	}
-	return d, nil
+	return span(negative, parts, 0), nil
+}
+
+func span(negative bool, parts [3]int64, nanos int64) time.Duration {
+	d := time.Duration(((parts[0]*60+parts[1])*60+parts[2])*int64(time.Second) + nanos)
+	if negative {
+		return -d
+	}
+	return d
 }
 
 // dial bounds the time of connecting to one host, so that the next one gets its turn.

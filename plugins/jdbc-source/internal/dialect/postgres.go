@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
 // postgres is a PostgreSQL database. It speaks pgx's lowest layer: rows arrive as the server's own binary values and are
@@ -349,16 +351,33 @@ func (r *pgRows) Append(dst []byte) ([]byte, error) {
 	var err error
 	for i := range r.columns {
 		c, raw := &r.columns[i], r.values[i]
-		if c.Nullable {
-			dst = data0(dst, c, raw != nil)
-			if raw == nil {
-				continue
+		if raw == nil {
+			if !c.Nullable {
+				return dst, &NullError{Column: c.Name}
 			}
-		} else if raw == nil {
-			return dst, &NullError{Column: c.Name}
+			dst = append(dst, c.null)
+			continue
 		}
-		if dst, err = c.encode(dst, raw); err != nil {
-			return dst, &ValueError{Column: c.Name, Type: c.Type, Err: err}
+		if c.Nullable {
+			dst = append(dst, c.value)
+		}
+		switch {
+		case c.quick == quickBytes:
+			dst = data.AppendBytes(dst, raw)
+		case c.quick == quickInt8 && len(raw) == 8:
+			dst = data.AppendLong(dst, int64(binary.BigEndian.Uint64(raw)))
+		case c.quick == quickInt4 && len(raw) == 4:
+			dst = data.AppendLong(dst, int64(int32(binary.BigEndian.Uint32(raw))))
+		case c.quick == quickInt2 && len(raw) == 2:
+			dst = data.AppendLong(dst, int64(int16(binary.BigEndian.Uint16(raw))))
+		case c.quick == quickFloat8 && len(raw) == 8:
+			dst = binary.LittleEndian.AppendUint64(dst, binary.BigEndian.Uint64(raw))
+		case c.quick == quickFloat4 && len(raw) == 4:
+			dst = binary.LittleEndian.AppendUint32(dst, binary.BigEndian.Uint32(raw))
+		default:
+			if dst, err = c.encode(dst, raw); err != nil {
+				return dst, &ValueError{Column: c.Name, Type: c.Type, Err: err}
+			}
 		}
 	}
 	return dst, nil

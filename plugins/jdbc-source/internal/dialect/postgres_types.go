@@ -32,11 +32,25 @@ type pgColumn struct {
 	Column
 	oid    uint32
 	binary bool
+	quick  quick // a type that needs no call
 	encode func(dst, raw []byte) ([]byte, error)
 	moment func(raw []byte) (time.Time, error)
-	null   []byte // the presence of a value and of null
-	value  []byte
+	value  byte // the presence of a value and of null, where the column is nullable
+	null   byte
 }
+
+// quick is how a usual type is written in the loop over a row's columns; slow ones have a function.
+type quick uint8
+
+const (
+	slow quick = iota
+	quickBytes
+	quickInt2
+	quickInt4
+	quickInt8
+	quickFloat4
+	quickFloat8
+)
 
 func plainColumns(cols []pgColumn) []Column {
 	out := make([]Column, len(cols))
@@ -46,18 +60,11 @@ func plainColumns(cols []pgColumn) []Column {
 	return out
 }
 
-// data0 writes the presence of an optional value.
-func data0(dst []byte, c *pgColumn, present bool) []byte {
-	if present {
-		return append(dst, c.value...)
-	}
-	return append(dst, c.null...)
-}
-
 // pgCodec is how a type maps.
 type pgCodec struct {
 	schema *data.Builder
 	binary bool
+	quick  quick
 	encode func(dst, raw []byte) ([]byte, error)
 	moment func(raw []byte) (time.Time, error)
 }
@@ -72,7 +79,7 @@ func pgColumnOf(f pgconn.FieldDescription, t pgType, nullable bool, dims int, s 
 			Name: f.Name, Type: t.name, Nullable: nullable, Schema: build(codec.schema, nullable),
 			Temporal: codec.moment != nil, Zoned: f.DataTypeOID == oidTimestamptz, Decimals: 6,
 		},
-		oid: f.DataTypeOID, binary: codec.binary, encode: codec.encode, moment: codec.moment,
+		oid: f.DataTypeOID, binary: codec.binary, quick: codec.quick, encode: codec.encode, moment: codec.moment,
 	}
 	switch f.DataTypeOID {
 	case oidInt2, oidInt4, oidInt8, oidOID:
@@ -88,8 +95,8 @@ func pgColumnOf(f pgconn.FieldDescription, t pgType, nullable bool, dims int, s 
 		c.Decimals = 0
 	}
 	if nullable {
-		c.value = data.AppendPresence(nil, c.Schema, true)
-		c.null = data.AppendPresence(nil, c.Schema, false)
+		c.value = data.AppendPresence(nil, c.Schema, true)[0]
+		c.null = data.AppendPresence(nil, c.Schema, false)[0]
 	}
 	return c
 }
@@ -104,11 +111,11 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 	case oidBool:
 		return pgCodec{schema: data.NewPrimitive(data.Boolean), binary: true, encode: sized(1, func(dst, raw []byte) []byte { return data.AppendBool(dst, raw[0] != 0) })}
 	case oidInt2:
-		return pgCodec{schema: data.NewPrimitive(data.Int16), binary: true, encode: sized(2, func(dst, raw []byte) []byte {
+		return pgCodec{schema: data.NewPrimitive(data.Int16), binary: true, quick: quickInt2, encode: sized(2, func(dst, raw []byte) []byte {
 			return data.AppendLong(dst, int64(int16(binary.BigEndian.Uint16(raw))))
 		})}
 	case oidInt4:
-		return pgCodec{schema: data.NewPrimitive(data.Int32), binary: true, encode: sized(4, func(dst, raw []byte) []byte {
+		return pgCodec{schema: data.NewPrimitive(data.Int32), binary: true, quick: quickInt4, encode: sized(4, func(dst, raw []byte) []byte {
 			return data.AppendLong(dst, int64(int32(binary.BigEndian.Uint32(raw))))
 		})}
 	case oidOID:
@@ -116,25 +123,25 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 			return data.AppendLong(dst, int64(binary.BigEndian.Uint32(raw)))
 		})}
 	case oidInt8:
-		return pgCodec{schema: data.NewPrimitive(data.Int64), binary: true, encode: sized(8, func(dst, raw []byte) []byte {
+		return pgCodec{schema: data.NewPrimitive(data.Int64), binary: true, quick: quickInt8, encode: sized(8, func(dst, raw []byte) []byte {
 			return data.AppendLong(dst, int64(binary.BigEndian.Uint64(raw)))
 		})}
 	case oidMoney:
 		return pgCodec{schema: data.NewDecimal(2), binary: true, encode: sized(8, func(dst, raw []byte) []byte {
-			return appendUnscaled(dst, int64(binary.BigEndian.Uint64(raw)))
+			return data.AppendUnscaledLong(dst, int64(binary.BigEndian.Uint64(raw)))
 		})}
 	case oidFloat4:
-		return pgCodec{schema: data.NewPrimitive(data.Float32), binary: true, encode: sized(4, func(dst, raw []byte) []byte {
+		return pgCodec{schema: data.NewPrimitive(data.Float32), binary: true, quick: quickFloat4, encode: sized(4, func(dst, raw []byte) []byte {
 			return data.AppendFloat(dst, math.Float32frombits(binary.BigEndian.Uint32(raw)))
 		})}
 	case oidFloat8:
-		return pgCodec{schema: data.NewPrimitive(data.Float64), binary: true, encode: sized(8, func(dst, raw []byte) []byte {
+		return pgCodec{schema: data.NewPrimitive(data.Float64), binary: true, quick: quickFloat8, encode: sized(8, func(dst, raw []byte) []byte {
 			return data.AppendDouble(dst, math.Float64frombits(binary.BigEndian.Uint64(raw)))
 		})}
 	case oidNumeric:
 		return pgNumericCodec(modifier, s)
 	case oidBytea:
-		return pgCodec{schema: data.NewPrimitive(data.Bytes), binary: true, encode: pgText}
+		return pgCodec{schema: data.NewPrimitive(data.Bytes), binary: true, quick: quickBytes, encode: pgText}
 	case oidUUID:
 		return pgCodec{schema: data.NewPrimitive(data.String), binary: true, encode: sized(16, appendUUID)}
 	case oidJSONB:
@@ -145,7 +152,7 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 			return data.AppendBytes(dst, raw[1:]), nil
 		}}
 	case oidChar, oidName, oidText, oidBpchar, oidVarchar, oidXML, oidJSON:
-		return pgCodec{schema: data.NewPrimitive(data.String), binary: true, encode: pgText}
+		return pgCodec{schema: data.NewPrimitive(data.String), binary: true, quick: quickBytes, encode: pgText}
 	case oidDate:
 		return pgCodec{schema: data.NewDate(), binary: true, encode: pgDate, moment: func(raw []byte) (time.Time, error) {
 			if len(raw) != 4 {
@@ -174,7 +181,7 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 			return pgMoment(raw, loc)
 		}}
 	}
-	return pgCodec{schema: data.NewPrimitive(data.String), encode: pgText}
+	return pgCodec{schema: data.NewPrimitive(data.String), quick: quickBytes, encode: pgText}
 }
 
 func sized(n int, encode func(dst, raw []byte) []byte) func(dst, raw []byte) ([]byte, error) {
@@ -273,7 +280,7 @@ func pgNumericCodec(modifier int32, s Settings) pgCodec {
 		if s.Numeric == NumericBestFitEagerDouble {
 			return pgCodec{schema: data.NewPrimitive(data.Float64), binary: false, encode: decimalTo(data.Float64, 0)}
 		}
-		return pgCodec{schema: data.NewPrimitive(data.String), encode: pgText}
+		return pgCodec{schema: data.NewPrimitive(data.String), quick: quickBytes, encode: pgText}
 	}
 	b := numericSchema(s.Numeric, precision, scale)
 	switch t := b.MustBuild().Type(); t {
@@ -293,7 +300,7 @@ const (
 	pgNumericSpecial  = 0xC000 // not a number or infinite
 )
 
-// pgNumeric turns PostgreSQL's numeric (digits to the base 10000) into a Decimal. Up to 18 digits it needs no big number.
+// pgNumeric turns PostgreSQL's numeric (digits to the base 10000) into a Decimal. Up to 38 digits it needs no big number.
 func pgNumeric(dst, raw []byte, scale int) ([]byte, error) {
 	if len(raw) < 8 {
 		return dst, errTorn
@@ -305,20 +312,22 @@ func pgNumeric(dst, raw []byte, scale int) ([]byte, error) {
 	if len(raw) != 8+2*n {
 		return dst, errTorn
 	}
-	if n <= 4 {
-		var v int64
-		for i := range n {
-			v = v*10000 + int64(binary.BigEndian.Uint16(raw[8+2*i:]))
-		}
-		if out, ok := shiftDecimal(v, 4*(weight-n+1)+scale); ok {
-			if sign == pgNumericNegative {
-				out = -out
-			}
-			return appendUnscaled(dst, out), nil
-		}
+	negative := sign == pgNumericNegative
+	var u data.Unscaled
+	fits := true
+	digits := raw[8:]
+	for ; len(digits) >= 8; digits = digits[8:] {
+		fits = fits && u.MulAdd(1e16, (uint64(binary.BigEndian.Uint16(digits))*1e4+uint64(binary.BigEndian.Uint16(digits[2:])))*1e8+
+			uint64(binary.BigEndian.Uint16(digits[4:]))*1e4+uint64(binary.BigEndian.Uint16(digits[6:])))
+	}
+	for ; len(digits) > 0; digits = digits[2:] {
+		fits = fits && u.MulAdd(1e4, uint64(binary.BigEndian.Uint16(digits)))
+	}
+	if fits && u.Shift(4*(weight-n+1)+scale) {
+		return u.Append(dst, negative), nil
 	}
 	d := data.Decimal{Unscaled: pgNumericBig(raw, n), Scale: int32(4 * (n - 1 - weight))}
-	return appendBig(dst, d, scale)
+	return d.AppendScaled(dst, int32(scale))
 }
 
 func pgNumericBig(raw []byte, n int) *big.Int {
@@ -330,23 +339,6 @@ func pgNumericBig(raw []byte, n int) *big.Int {
 		v.Neg(v)
 	}
 	return v
-}
-
-// shiftDecimal is v * 10^by when that is exact and fits.
-func shiftDecimal(v int64, by int) (int64, bool) {
-	for ; by > 0; by-- {
-		if v > math.MaxInt64/10 {
-			return 0, false
-		}
-		v *= 10
-	}
-	for ; by < 0 && v != 0; by++ {
-		if v%10 != 0 {
-			return 0, false
-		}
-		v /= 10
-	}
-	return v, true
 }
 
 func pgNumericInt(raw []byte) (int64, error) {
@@ -376,7 +368,7 @@ func pgArrayCodec(t pgType, modifier int32, dims int, s Settings) pgCodec {
 		elem.binary = true
 	}
 	if !elem.binary {
-		return pgCodec{schema: data.NewPrimitive(data.String), encode: pgText}
+		return pgCodec{schema: data.NewPrimitive(data.String), quick: quickBytes, encode: pgText}
 	}
 	dims = max(dims, 1)
 	schema := elem.schema.Optional().MustBuild()

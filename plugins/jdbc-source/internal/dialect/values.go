@@ -3,7 +3,6 @@ package dialect
 import (
 	"errors"
 	"fmt"
-	"math/big"
 	"strconv"
 	"time"
 
@@ -30,91 +29,6 @@ func (e *ValueError) Error() string {
 func (e *ValueError) Unwrap() error { return e.Err }
 
 var errTorn = errors.New("the driver gave a value of an unexpected length")
-
-// appendUnscaled writes an unscaled number as Java's BigInteger.toByteArray does, with its length.
-func appendUnscaled(dst []byte, v int64) []byte {
-	n := 8
-	for n > 1 {
-		// The highest byte may go when it only repeats the sign of the next.
-		top := v >> (8*(n-1) - 1)
-		if top != 0 && top != -1 {
-			break
-		}
-		n--
-	}
-	dst = data.AppendLong(dst, int64(n))
-	for i := n - 1; i >= 0; i-- {
-		dst = append(dst, byte(v>>(8*i)))
-	}
-	return dst
-}
-
-// appendDecimalText writes a decimal text (digits, at most one point, a sign) as a Decimal of the scale.
-func appendDecimalText(dst, text []byte, scale int) ([]byte, error) {
-	unscaled, exact := int64(0), true
-	neg, i := false, 0
-	if i < len(text) && (text[i] == '-' || text[i] == '+') {
-		neg = text[i] == '-'
-		i++
-	}
-	digits, decimals, point := 0, 0, false
-	for ; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case c == '.' && !point:
-			point = true
-			continue
-		case c < '0' || c > '9':
-			return dst, fmt.Errorf("%q is no decimal number", text)
-		}
-		if digits++; digits > 18 {
-			exact = false
-			break
-		}
-		unscaled = unscaled*10 + int64(c-'0')
-		if point {
-			decimals++
-		}
-	}
-	if exact && digits > 0 && digits+scale-decimals <= 18 {
-		for ; decimals < scale; decimals++ {
-			unscaled *= 10
-		}
-		for ; decimals > scale; decimals-- {
-			if unscaled%10 != 0 {
-				return dst, fmt.Errorf("%q has more than %d decimals", text, scale)
-			}
-			unscaled /= 10
-		}
-		if neg {
-			unscaled = -unscaled
-		}
-		return appendUnscaled(dst, unscaled), nil
-	}
-	d, err := data.ParseDecimal(string(text))
-	if err != nil {
-		return dst, fmt.Errorf("%q is no decimal number", text)
-	}
-	return appendBig(dst, d, scale)
-}
-
-// appendBig writes a decimal with another scale, when nothing is lost.
-func appendBig(dst []byte, d data.Decimal, scale int) ([]byte, error) {
-	v := d.Unscaled
-	if v == nil {
-		v = new(big.Int)
-	}
-	if shift := scale - int(d.Scale); shift > 0 {
-		v = new(big.Int).Mul(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(shift)), nil))
-	} else if shift < 0 {
-		var rest big.Int
-		v, _ = new(big.Int).QuoRem(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(-shift)), nil), &rest)
-		if rest.Sign() != 0 {
-			return dst, fmt.Errorf("%s has more than %d decimals", d, scale)
-		}
-	}
-	return data.AppendUnscaled(dst, v), nil
-}
 
 // numericSchema maps a decimal column. precision 0 means unknown.
 func numericSchema(m NumericMapping, precision, scale int) *data.Builder {
@@ -144,7 +58,7 @@ func decimalTo(t data.Type, scale int) func(dst, text []byte) ([]byte, error) {
 			return data.AppendDouble(dst, f), err
 		}
 	case data.Bytes:
-		return func(dst, text []byte) ([]byte, error) { return appendDecimalText(dst, text, scale) }
+		return func(dst, text []byte) ([]byte, error) { return data.AppendDecimalText(dst, text, int32(scale)) }
 	}
 	return func(dst, text []byte) ([]byte, error) {
 		n, err := strconv.ParseInt(string(text), 10, 64)

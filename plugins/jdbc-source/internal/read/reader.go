@@ -45,18 +45,26 @@ type Reader struct {
 	count   int
 
 	// In mode timestamp one row is held back until the next one tells whether its moment is complete.
-	row, held []byte
+	held, row []byte
 	heldTime  time.Time
 	isHeld    bool
+
+	current, copied Write // of the query's row, of the held one; made once
 }
 
 // NewReader makes a reader that goes on at a stored position.
 func NewReader(db dialect.Database, s Source, at plan.Position) *Reader {
-	return &Reader{db: db, source: s, pos: at, inc: -1}
+	r := &Reader{db: db, source: s, pos: at, inc: -1}
+	r.copied = func(dst []byte) ([]byte, error) { return append(dst, r.held...), nil }
+	return r
 }
 
-// Emit takes a row: its bytes under the schema, and where to go on behind it.
-type Emit func(schema *data.Schema, row []byte, at plan.Position) (more bool)
+// Write appends a row in the wire form of Connect.
+type Write func(dst []byte) ([]byte, error)
+
+// Emit takes a row: the schema, the way to its bytes, and where to go on behind it. It calls row once, before it returns, and gives
+// its error back.
+type Emit func(schema *data.Schema, row Write, at plan.Position) (more bool, err error)
 
 // Fill hands on rows until emit says that it has enough, or there are none for now (done).
 func (r *Reader) Fill(ctx context.Context, conn dialect.Conn, emit Emit) (done bool, err error) {
@@ -79,46 +87,54 @@ func (r *Reader) Fill(ctx context.Context, conn dialect.Conn, emit Emit) (done b
 			return r.finish(emit)
 		}
 		r.count++
-		if r.row, err = r.rows.Append(r.row[:0]); err != nil {
-			return false, fmt.Errorf("read %s, row %d of the query: %w", r.what(), r.count, err)
-		}
-		at, err := r.position()
+		more, err := r.hand(emit)
 		if err != nil {
 			return false, fmt.Errorf("read %s, row %d of the query: %w", r.what(), r.count, err)
 		}
-		if !r.hand(at, emit) {
+		if !more {
 			return false, nil
 		}
 	}
 }
 
 // hand gives a row on, or in mode timestamp the one before it.
-func (r *Reader) hand(at plan.Position, emit Emit) bool {
-	if r.source.Spec.Mode != plan.Timestamp {
-		r.pos = at
-		return emit(r.schema, r.row, at)
+func (r *Reader) hand(emit Emit) (more bool, err error) {
+	at, err := r.position()
+	if err != nil {
+		return false, err
 	}
-	more := true
+	if r.source.Spec.Mode != plan.Timestamp {
+		if more, err = emit(r.schema, r.current, at); err == nil {
+			r.pos = at
+		}
+		return more, err
+	}
+	if r.row, err = r.rows.Append(r.row[:0]); err != nil {
+		return false, err
+	}
+	more = true
 	if r.isHeld {
-		more = r.release(!r.heldTime.Equal(at.Time), emit)
+		more, err = r.release(!r.heldTime.Equal(at.Time), emit)
 	}
 	r.held, r.row = r.row, r.held
 	r.heldTime, r.isHeld = at.Time, true
-	return more
+	return more, err
 }
 
 // release gives the held row on. Its moment is stored only when it is complete.
-func (r *Reader) release(complete bool, emit Emit) bool {
+func (r *Reader) release(complete bool, emit Emit) (more bool, err error) {
 	if complete {
 		r.pos = plan.Position{HasTime: true, Time: r.heldTime}
 	}
 	r.isHeld = false
-	return emit(r.schema, r.held, r.pos)
+	return emit(r.schema, r.copied, r.pos)
 }
 
 func (r *Reader) finish(emit Emit) (done bool, err error) {
 	if r.isHeld {
-		r.release(true, emit)
+		if _, err := r.release(true, emit); err != nil {
+			return false, err
+		}
 	}
 	rows := r.rows
 	r.rows = nil
@@ -201,6 +217,7 @@ func (r *Reader) begin(ctx context.Context, conn dialect.Conn) error {
 		return fmt.Errorf("read %s: %w", r.what(), err)
 	}
 	r.rows, r.limit, r.count = rows, q.Limit, 0
+	r.current = rows.Append
 	return r.adopt(rows.Columns())
 }
 
