@@ -42,6 +42,7 @@ chaos: build ## The fault tests in their long form: 200 kills of each plugin, a 
 
 bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/benchmarks.md (BENCHARGS=-short for a quick look)
 	@go run ./test/bench $(BENCHARGS)
+	@$(if $(BENCHARGS),,TAILRACE_BENCH_DOC=$(CURDIR)/docs/benchmarks.md) go test ./test/jdbc -run '^$$' -bench Rates -benchtime 1x -timeout 30m
 
 bench-wire: ## Measure what a record costs between host and plugin, and update docs/protocol.md
 	@go run ./test/benchwire -doc docs/protocol.md

@@ -1,81 +1,199 @@
 package jdbc
 
 import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tailrace/tailrace/test/env"
+	"github.com/tailrace/tailrace/test/env/proc"
 	"github.com/tailrace/tailrace/test/harness"
 )
 
-// BenchmarkPostgreSQLToTopic reads one table of 20 mixed columns with a bare loop over the driver's binary values, and with
-// worker and plugin into a topic; it tells the CPU time a row takes in each, that of the database left out.
-func BenchmarkPostgreSQLToTopic(b *testing.B) {
-	d := postgres(b)
-	const n = 200_000
-	d.create(b, "bench")
-	d.insert(b, "bench", 1, n)
+// The sides of the benchmark.
+const (
+	driverSide    = "driver's loop: rows into Go values"
+	loopSide      = "bare loop: the same, encoding/json, franz-go"
+	tailraceSide  = "Tailrace"
+	envelopesSide = "Tailrace, with schemas"
+)
+
+var sides = []string{driverSide, loopSide, tailraceSide, envelopesSide}
+
+// measured is one run of a side.
+type measured struct{ wall, cpu time.Duration }
+
+// BenchmarkRates reads a table of 20 mixed columns of each database with the driver alone, with a bare loop that does the whole
+// work, and with worker and plugin. The sides take turns; the contents of their topics are compared with the table. CPU is
+// that of all processes of a side, without the database and Kafka. TAILRACE_BENCH_DOC names a page whose table it replaces.
+func BenchmarkRates(b *testing.B) {
+	const rounds = 3
+	n := 200_000
+	if text := os.Getenv("TAILRACE_JDBC_ROWS"); text != "" {
+		n = rows(b)
+	}
 	bootstrap := env.Kafka(b).Bootstrap
-	for b.Loop() {
-		before := ownCPU()
-		conn, err := pgconn.Connect(b.Context(), env.PostgresURL(env.Postgres(b), "postgres"))
-		require.NoError(b, err)
-		r := conn.ExecParams(b.Context(), "SELECT * FROM bench ORDER BY id", nil, nil, nil, []int16{1})
-		size, count := 0, 0
-		for r.NextRow() {
-			count++
-			for _, v := range r.Values() {
-				size += len(v)
+	var table strings.Builder
+	fmt.Fprintf(&table, "Measured %s on %d cores, Linux, %s, %d rows of 20 columns; each side ran %d times, in turn; figures are means, ± is the largest\nminus the smallest run.\n\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), n, rounds)
+	fmt.Fprint(&table, "| database | | rows/s | CPU µs/row | of the driver's loop | of the bare loop |\n|---|---|--:|--:|--:|--:|\n")
+	for _, c := range []struct {
+		name string
+		open func(testing.TB) (*database, bareLoop)
+	}{
+		{"PostgreSQL", func(t testing.TB) (*database, bareLoop) {
+			return postgres(t), postgresLoop(env.PostgresURL(env.Postgres(t), "postgres"))
+		}},
+		{"MariaDB", func(t testing.TB) (*database, bareLoop) {
+			db, err := sql.Open("mysql", env.MariaDBSource(env.MariaDB(t), "test")+"?parseTime=true&time_zone=%27%2B00%3A00%27")
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = db.Close() })
+			return mariadb(t), mariadbLoop(db)
+		}},
+		{"SQLite", func(t testing.TB) (*database, bareLoop) {
+			d := sqlite(t)
+			return d, sqliteLoop(d.DB)
+		}},
+	} {
+		d, loop := c.open(b)
+		d.create(b, "bench")
+		d.insert(b, "bench", 1, n)
+		want := d.table(b, "bench")
+		runs := map[string][]measured{}
+		for round := range rounds {
+			for _, side := range sides {
+				run, topic := d.measure(b, side, bootstrap, "bench", n, loop)
+				runs[side] = append(runs[side], run)
+				if round == 0 && topic != "" && side != envelopesSide {
+					got := d.readTopic(b, bootstrap, topic)
+					got.more(b)
+					require.Empty(b, got.difference(want), side)
+				}
 			}
 		}
-		_, err = r.Close()
-		require.NoError(b, err)
-		require.Equal(b, n, count)
-		require.NoError(b, conn.Close(b.Context()))
-		bare := ownCPU() - before
-
-		w := harness.Start(b, harness.Config{Bootstrap: bootstrap})
-		prefix := env.Name(b) + "-"
-		cfg := connectorConfig(d, prefix, map[string]string{"table.whitelist": "bench", "mode": "incrementing", "timestamp.column.name": ""})
-		began, idle := time.Now(), processCPU(b, w.PID())
-		w.Create("jdbc", cfg)
-		topic := prefix + "bench"
-		harness.Eventually(b, 2*time.Minute, "all rows arrive", func() (bool, string) {
-			got := endOffset(b, bootstrap, topic)
-			return got >= n, strconv.FormatInt(got, 10)
-		})
-		wall := time.Since(began)
-		all := processCPU(b, w.PID()) - idle
-		for _, pid := range w.Plugins("jdbc-source") {
-			all += processCPU(b, pid)
+		for _, side := range sides {
+			cpu := mean(runs[side], perRow(n))
+			ratio := func(of string) string { return fmt.Sprintf("%.2f", mean(runs[of], perRow(n))/cpu) }
+			b.ReportMetric(cpu, strings.ReplaceAll(c.name+":"+strings.Fields(side)[0]+strconv.Itoa(slices.Index(sides, side)), "'", "")+"-µs/row")
+			fmt.Fprintf(&table, "| %s | %s | %.0fk ± %.0f %% | %.2f ± %.0f %% | %s | %s |\n", c.name, side,
+				mean(runs[side], rate(n))/1000, 100*spread(runs[side], rate(n)), cpu, 100*spread(runs[side], perRow(n)), ratio(driverSide), ratio(loopSide))
 		}
-		w.Stop()
-		b.ReportMetric(float64(bare.Microseconds())/n, "bare-cpu-µs/row")
-		b.ReportMetric(float64(all.Microseconds())/n, "cpu-µs/row")
-		b.ReportMetric(bare.Seconds()/all.Seconds(), "of-bare")
-		b.ReportMetric(n/wall.Seconds(), "rows/s")
+		d.exec(b, "DROP TABLE bench")
+	}
+	fmt.Fprintln(os.Stderr, table.String())
+	if page := os.Getenv("TAILRACE_BENCH_DOC"); page != "" {
+		require.NoError(b, publish(page, table.String()))
 	}
 }
 
-func endOffset(b testing.TB, bootstrap, topic string) (end int64) {
+// measure runs one side once; topic is where its records are.
+func (d *database) measure(b *testing.B, side, bootstrap, table string, n int, loop bareLoop) (run measured, topic string) {
+	prefix := env.Name(b) + "-"
+	topic = prefix + table
+	switch side {
+	case driverSide:
+		return alone(b, func() error { return loop(b.Context(), table, discard) }), ""
+	case loopSide:
+		createTopic(b, bootstrap, topic)
+		return alone(b, func() error { return produce(b.Context(), bootstrap, topic, table, loop) }), topic
+	}
+	w := harness.Start(b, harness.Config{Bootstrap: bootstrap})
+	cfg := connectorConfig(d, prefix, map[string]string{
+		"table.whitelist": table, "mode": "incrementing", "timestamp.column.name": "", "poll.interval.ms": "1000",
+		"value.converter.schemas.enable": strconv.FormatBool(side == envelopesSide),
+	})
+	began, before := time.Now(), proc.CPU(w.PID())
+	w.Create("jdbc", cfg)
+	harness.Eventually(b, 5*time.Minute, "all rows arrive", func() (bool, string) {
+		got := endOffset(b, bootstrap, topic)
+		return got >= int64(n), strconv.FormatInt(got, 10)
+	})
+	run = measured{time.Since(began), proc.CPU(w.PID()) - before}
+	w.Stop()
+	return run, topic
+}
+
+// alone measures a loop in this process.
+func alone(b *testing.B, loop func() error) measured {
+	runtime.GC()
+	began, before := time.Now(), ownCPU()
+	require.NoError(b, loop())
+	return measured{time.Since(began), ownCPU() - before}
+}
+
+func rate(n int) func(measured) float64 {
+	return func(m measured) float64 { return float64(n) / m.wall.Seconds() }
+}
+
+func perRow(n int) func(measured) float64 {
+	return func(m measured) float64 { return m.cpu.Seconds() * 1e6 / float64(n) }
+}
+
+func mean(runs []measured, of func(measured) float64) (sum float64) {
+	for _, r := range runs {
+		sum += of(r)
+	}
+	return sum / float64(len(runs))
+}
+
+// spread is the largest minus the smallest, as a share of the mean: what a side differs from itself.
+func spread(runs []measured, of func(measured) float64) float64 {
+	low, high := of(runs[0]), of(runs[0])
+	for _, r := range runs {
+		low, high = min(low, of(r)), max(high, of(r))
+	}
+	return (high - low) / mean(runs, of)
+}
+
+// publish replaces what stands between the marks of a page.
+func publish(page, table string) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	begin, end := []byte("<!-- bench-jdbc -->\n"), []byte("<!-- /bench-jdbc -->")
+	head, rest, begun := bytes.Cut(text, begin)
+	_, tail, ended := bytes.Cut(rest, end)
+	if !begun || !ended {
+		return errors.New(page + " has no bench-jdbc marks")
+	}
+	return os.WriteFile(page, slices.Concat(head, begin, []byte(table), end, tail), 0o644)
+}
+
+func admin(b testing.TB, bootstrap string, use func(context.Context, *kadm.Client)) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
 	require.NoError(b, err)
 	defer client.Close()
-	offsets, err := kadm.NewClient(client).ListEndOffsets(b.Context(), topic)
-	if err != nil {
-		return 0
-	}
-	offsets.Each(func(o kadm.ListedOffset) { end += max(o.Offset, 0) })
+	use(b.Context(), kadm.NewClient(client))
+}
+
+func createTopic(b testing.TB, bootstrap, topic string) {
+	admin(b, bootstrap, func(ctx context.Context, a *kadm.Client) {
+		_, err := a.CreateTopic(ctx, 1, 1, nil, topic)
+		require.NoError(b, err)
+	})
+}
+
+func endOffset(b testing.TB, bootstrap, topic string) (end int64) {
+	admin(b, bootstrap, func(ctx context.Context, a *kadm.Client) {
+		if offsets, err := a.ListEndOffsets(ctx, topic); err == nil {
+			offsets.Each(func(o kadm.ListedOffset) { end += max(o.Offset, 0) })
+		}
+	})
 	return end
 }
 
@@ -83,16 +201,4 @@ func ownCPU() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// processCPU is the user and system time of a process; the kernel counts in hundredths of a second.
-func processCPU(b testing.TB, pid int) time.Duration {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	require.NoError(b, err)
-	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-	user, err := strconv.Atoi(fields[11])
-	require.NoError(b, err)
-	system, err := strconv.Atoi(fields[12])
-	require.NoError(b, err)
-	return time.Duration(user+system) * 10 * time.Millisecond
 }

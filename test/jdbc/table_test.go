@@ -179,22 +179,31 @@ func (p *topic) await(t testing.TB, table string, within time.Duration) {
 	deadline := time.Now().Add(within)
 	for {
 		p.more(t)
-		if len(p.latest) == len(want) && maps.Equal(p.latest, want) {
+		difference := p.difference(want)
+		if difference == "" {
 			return
 		}
 		if time.Now().After(deadline) {
-			different, example := 0, int64(0)
-			for id, s := range want {
-				if p.latest[id] != s {
-					different++
-					if example == 0 || id%1000 == 1 {
-						example = id
-					}
-				}
-			}
-			t.Fatalf("not within %s: the topic has %d rows, the table %d; %d differ, one is %d: %s", within, len(p.latest), len(want), different, example, p.sample[example])
+			t.Fatalf("not within %s: %s", within, difference)
 		}
 	}
+}
+
+// difference tells how the topic differs from the table, "" when it does not.
+func (p *topic) difference(want map[int64]sum) string {
+	if maps.Equal(p.latest, want) {
+		return ""
+	}
+	different, example := 0, int64(0)
+	for id, s := range want {
+		if p.latest[id] != s {
+			different++
+			if example == 0 || id%1000 == 1 {
+				example = id
+			}
+		}
+	}
+	return fmt.Sprintf("the topic has %d rows, the table %d; %d differ, one is %d: %s", len(p.latest), len(want), different, example, p.sample[example])
 }
 
 func connectorConfig(d *database, prefix string, more map[string]string) map[string]string {
