@@ -3,6 +3,7 @@ module github.com/tailrace/tailrace
 go 1.26.0
 
 require (
+	github.com/bufbuild/protocompile v0.14.1
 	github.com/dlclark/regexp2 v1.12.0
 	github.com/elastic/elastic-transport-go/v8 v8.8.0
 	github.com/fsnotify/fsnotify v1.10.1

@@ -34,7 +34,7 @@ func TestConvertersGoByClassNameAndAlias(t *testing.T) {
 	require.ErrorContains(t, err, "key converter: there is no converter com.acme.JsonConverter")
 	_, err = New("SimpleHeaderConverter", nil, false)
 	require.ErrorContains(t, err, "headers only")
-	require.Len(t, Names(), 12)
+	require.Len(t, Names(), 13)
 }
 
 func TestStringsAndBytesArePartsOfTheInput(t *testing.T) {

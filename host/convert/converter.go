@@ -7,6 +7,7 @@ import (
 	"github.com/tailrace/tailrace/host/convert/avro"
 	"github.com/tailrace/tailrace/host/convert/javaerr"
 	"github.com/tailrace/tailrace/host/convert/jsonschema"
+	"github.com/tailrace/tailrace/host/convert/protobuf"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -98,6 +99,7 @@ var registryFactories = map[string]struct {
 	build registryFactory
 }{
 	"AvroConverter":       {avro.Class, func(props map[string]string, isKey bool) (both, error) { return avro.New(props, isKey) }},
+	"ProtobufConverter":   {protobuf.Class, func(props map[string]string, isKey bool) (both, error) { return protobuf.New(props, isKey) }},
 	"JsonSchemaConverter": {jsonschema.Class, newJSONSchema},
 }
 

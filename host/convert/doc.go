@@ -23,6 +23,7 @@
 // A converter is used by one goroutine at a time: it keeps caches.
 //
 // It imports sdk/go/data and the packages below it: javaerr (errors), avro (the
-// Avro converter), jsonschema (the mapping of JSON Schema) and registry. They do not import this package.
-// It must not import host/kafka, host/task or the generated protocol.
+// Avro converter), protobuf (the Protobuf converter), jsonschema (the mapping of
+// JSON Schema) and registry. They do not import this package. It must not
+// import host/kafka, host/task or the generated protocol.
 package convert

@@ -42,8 +42,9 @@ const (
 	propType, propVersion, propParams, propIndex = "connect.type", "connect.version", "connect.parameters", "connect.index"
 	connectBytes, connectMap                     = "bytes", "map"
 
-	// KeyField and ValueField are the names in the objects that make up a map whose keys are not strings.
-	KeyField   = "key"
+	// KeyField is the name of the key in the objects that make up a map whose keys are not strings.
+	KeyField = "key"
+	// ValueField is the name of the value beside it.
 	ValueField = "value"
 )
 
