@@ -20,6 +20,8 @@ type jsonConverter struct {
 	parsed             map[string]*data.Schema // schema text -> schema
 	lastSchema         *data.Schema
 	lastEnvelopePrefix []byte
+	lastPass           *passPlan // of lastSchema
+	pass               jsonPass
 }
 
 func newJSON(props map[string]string) (both, error) {

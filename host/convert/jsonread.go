@@ -16,11 +16,14 @@ func (c *jsonConverter) ToConnect(dst []byte, _ string, kafka []byte) (schema *d
 		return nil, dst, nil
 	}
 	b := jsonText(toUTF8(kafka))
-	if c.schemas {
-		if payload, ok := c.sameEnvelope(b); ok {
-			return c.payload(dst, b, c.lastSchema, payload)
-		}
+	if schema, after, ok := c.onePass(dst, b); ok {
+		return schema, after, nil
 	}
+	return c.carefully(dst, b)
+}
+
+// carefully reads any text: it checks all of it, then it walks it.
+func (c *jsonConverter) carefully(dst []byte, b jsonText) (schema *data.Schema, after []byte, err error) {
 	start := b.space(0)
 	if start == len(b) { // Jackson's missing node
 		if c.schemas {
@@ -53,21 +56,6 @@ const (
 	schemaLead  = `{"schema":`
 	payloadLead = `,"payload":`
 )
-
-// sameEnvelope recognises the schema text of the record before, byte by byte,
-// and checks the payload behind it. It gives the payload's place.
-func (c *jsonConverter) sameEnvelope(b jsonText) (payload int, ok bool) {
-	if len(c.lastEnvelopePrefix) == 0 || !bytes.HasPrefix(b, c.lastEnvelopePrefix) {
-		return 0, false
-	}
-	payload = b.space(len(c.lastEnvelopePrefix))
-	end, err := b.value(payload, 1)
-	if err != nil {
-		return 0, false // the long way finds the error again and tells it
-	}
-	end = b.space(end)
-	return payload, end < len(b) && b[end] == '}'
-}
 
 func (c *jsonConverter) envelope(dst []byte, b jsonText, start int) (*data.Schema, []byte, error) {
 	if b[start] != '{' {
@@ -115,6 +103,9 @@ func (c *jsonConverter) schemaAt(b jsonText, at int) (*data.Schema, error) {
 	}
 	if at == len(schemaLead) && bytes.HasPrefix(b, []byte(schemaLead)) && bytes.HasPrefix(b[end:], []byte(payloadLead)) {
 		c.lastEnvelopePrefix = append(c.lastEnvelopePrefix[:0], b[:end+len(payloadLead)]...)
+		if c.lastPass == nil || c.lastSchema != s {
+			c.lastPass = newPassPlan(s)
+		}
 		c.lastSchema = s
 	}
 	return s, nil

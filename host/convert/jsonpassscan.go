@@ -1,0 +1,179 @@
+package convert
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tailrace/tailrace/sdk/go/data"
+)
+
+// The functions below check and read single tokens for jsonPass. They return the position behind the token, or gaveUp.
+
+func (b jsonText) passWord(i int, word string) int {
+	end := i + len(word)
+	if end > len(b) || string(b[i:end]) != word || end < len(b) && isWordChar(b[end]) {
+		return gaveUp
+	}
+	return end
+}
+
+// passText writes the string at i with its length before it.
+func (b jsonText) passText(dst []byte, i int) ([]byte, int) {
+	from := i + 1
+	for i = from; ; {
+		i = b.plainEnd(i)
+		if i >= len(b) {
+			return dst, gaveUp
+		}
+		switch c := b[i]; {
+		case c == '"':
+			return data.AppendBytes(dst, b[from:i]), i + 1
+		case c == '\\':
+			return b.passEscaped(dst, from-1)
+		case c < utf8.RuneSelf: // a control character
+			return dst, gaveUp
+		}
+		r, size := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && size == 1 {
+			return dst, gaveUp
+		}
+		i += size
+	}
+}
+
+// plainEnd is the first byte from i on that does not stand for itself in a string: a quote, a backslash, a control character,
+// or one that is not ASCII. It looks at eight bytes at a time.
+func (b jsonText) plainEnd(i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; len(b)-i >= 8; i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		quote, backslash := x^(ones*'"'), x^(ones*'\\')
+		// A borrow may mark bytes above the first true one, never below it, and only the first counts.
+		found := ((quote-ones)&^quote | (backslash-ones)&^backslash | (x-ones*0x20)&^x | x) & highs
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(b) && plainJSON[b[i]] {
+		i++
+	}
+	return i
+}
+
+// passEscaped is passText for a string with escapes.
+func (b jsonText) passEscaped(dst []byte, i int) ([]byte, int) {
+	end, err := b.text(i)
+	if err != nil {
+		return dst, gaveUp
+	}
+	start := len(dst)
+	dst = unescape(dst, b[i+1:end-1])
+	var head [binary.MaxVarintLen64]byte
+	length := data.AppendLong(head[:0], int64(len(dst)-start))
+	dst = append(dst, length...)
+	copy(dst[start+len(length):], dst[start:len(dst)-len(length)])
+	copy(dst[start:], length)
+	return dst, end
+}
+
+// passedNumber is a number as it stands in the text.
+type passedNumber struct {
+	text     []byte
+	digits   uint64 // of the usual number, without the point
+	decimals int    // digits behind the point; -1 when digits does not hold the number
+	negative bool
+	fraction bool // it has a point or an exponent
+}
+
+// maxPassDigits always fit 64 bits.
+const maxPassDigits = 18
+
+func (b jsonText) passNumber(i int) (passedNumber, int) {
+	var n passedNumber
+	start := i
+	if i < len(b) && b[i] == '-' {
+		n.negative = true
+		i++
+	}
+	from := i
+	for i < len(b) && b[i]-'0' <= 9 {
+		n.digits = n.digits*10 + uint64(b[i]-'0')
+		i++
+	}
+	count := i - from
+	if count == 0 {
+		return n, gaveUp
+	}
+	if i < len(b) && b[i] == '.' {
+		n.fraction = true
+		i++
+		from = i
+		for i < len(b) && b[i]-'0' <= 9 {
+			n.digits = n.digits*10 + uint64(b[i]-'0')
+			i++
+		}
+		if n.decimals = i - from; n.decimals == 0 {
+			return n, gaveUp
+		}
+		count += n.decimals
+	}
+	if count <= maxPassDigits {
+		if i == len(b) {
+			return n, i
+		}
+		switch b[i] {
+		case ',', '}', ']', ' ', '\n', '\r', '\t':
+			return n, i
+		}
+	}
+	end, err := b.number(start) // an exponent, many digits, or no number at all
+	if err != nil {
+		return n, gaveUp
+	}
+	n.text, n.decimals = b[start:end], -1
+	for _, c := range n.text {
+		n.fraction = n.fraction || c == 'e' || c == 'E'
+	}
+	return n, end
+}
+
+// integer is the value of a number without a fraction, as Java's longValue gives it.
+func (n *passedNumber) integer() int64 {
+	if n.decimals < 0 {
+		r := jsonReader{b: n.text}
+		return r.integer(0)
+	}
+	if n.negative {
+		return -int64(n.digits)
+	}
+	return int64(n.digits)
+}
+
+// exactPowers are the powers of ten that a double holds exactly: 53 bits divided by one of them is rounded once, and so right.
+var exactPowers = [...]float64{
+	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+}
+
+// float is the value as Java's doubleValue gives it.
+func (n *passedNumber) float() float64 {
+	if n.decimals < 0 {
+		r := jsonReader{b: n.text}
+		return r.float(0, 64)
+	}
+	if n.digits >= 1<<53 {
+		text := strconv.AppendUint(make([]byte, 0, 24), n.digits, 10)
+		text = strconv.AppendInt(append(text, 'e'), int64(-n.decimals), 10)
+		f, _ := strconv.ParseFloat(string(text), 64)
+		if n.negative {
+			return -f
+		}
+		return f
+	}
+	f := float64(n.digits) / exactPowers[n.decimals]
+	if n.negative && f != 0 { // a BigDecimal has no negative zero
+		return -f
+	}
+	return f
+}
