@@ -260,6 +260,15 @@ func (w *Worker) SaysInStatus(name, state, text string) {
 	})
 }
 
+// SaysInLog waits until the end of the worker's log has a text.
+func (w *Worker) SaysInLog(text string) {
+	w.T.Helper()
+	Eventually(w.T, 30*time.Second, "the log says "+text, func() (bool, string) {
+		tail := w.log.tail(64 << 10)
+		return strings.Contains(tail, text), tail[max(0, len(tail)-2000):]
+	})
+}
+
 // logFile keeps what a process printed, up to a bound.
 type logFile struct {
 	mu  sync.Mutex

@@ -3,7 +3,9 @@ package jdbc
 import (
 	"database/sql"
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	_ "github.com/go-sql-driver/mysql"
@@ -12,6 +14,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/tailrace/tailrace/test/env"
+	"github.com/tailrace/tailrace/test/harness"
 )
 
 // column is one of the table's columns: its type, a value for row i (in the database's words), and its canonical text as the
@@ -25,7 +28,7 @@ type database struct {
 	series  string // FROM clause that yields numbers i of %d … %d
 	now     string
 	config  map[string]string
-	restart func(t *testing.T) // nil: nothing to restart
+	away    func(t *testing.T, w *harness.Worker) // it cannot be reached for a while, and comes back
 }
 
 func (d *database) create(t testing.TB, table string) {
@@ -92,7 +95,7 @@ func postgres(t testing.TB) *database {
 		config: map[string]string{
 			"connection.url": fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/postgres?sslmode=disable", server.Port()), "connection.user": "postgres",
 		},
-		restart: func(t *testing.T) {
+		away: func(t *testing.T, _ *harness.Worker) {
 			require.NoError(t, server.Stop())
 			require.NoError(t, server.Start(t.Context()))
 		},
@@ -136,7 +139,7 @@ func mariadb(t testing.TB) *database {
 			"connection.url":  fmt.Sprintf("jdbc:mariadb://127.0.0.1:%d/test", server.Port()),
 			"connection.user": "tailrace", "connection.password": "tailrace",
 		},
-		restart: func(t *testing.T) {
+		away: func(t *testing.T, _ *harness.Worker) {
 			require.NoError(t, server.Stop())
 			require.NoError(t, server.Start(t.Context()))
 		},
@@ -174,6 +177,22 @@ func sqlite(t testing.TB) *database {
 			{"c_uuid", "UUID", "printf('a%031x', i)", "c_uuid"},
 		},
 		config: map[string]string{"connection.url": "jdbc:sqlite:" + file},
+		// A server restarts; a file is moved away. The plugin has it open, so it is killed to find it gone.
+		away: func(t *testing.T, w *harness.Worker) {
+			move := func(from, to string) {
+				for _, part := range []string{"", "-wal", "-shm"} {
+					if err := os.Rename(from+part, to+part); err != nil {
+						require.ErrorIs(t, err, os.ErrNotExist)
+					}
+				}
+			}
+			move(file, file+".moved")
+			for _, pid := range w.Plugins("jdbc-source") {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+			w.SaysInLog("unable to open database file")
+			move(file+".moved", file)
+		},
 	}
 }
 

@@ -53,17 +53,18 @@ func (s *sqliteDB) Quotient(column string, by int64) string {
 func (s *sqliteDB) OffsetNames(t Table) []string { return []string{t.Name} }
 
 const (
-	sqliteBusy   = 5
-	sqliteLocked = 6
-	sqliteIOErr  = 10
-	sqliteSchema = 17
+	sqliteBusy     = 5
+	sqliteLocked   = 6
+	sqliteIOErr    = 10
+	sqliteCantOpen = 14
+	sqliteSchema   = 17
 )
 
 func (s *sqliteDB) Retriable(err error) bool {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
-		case sqliteBusy, sqliteLocked, sqliteIOErr, sqliteSchema:
+		case sqliteBusy, sqliteLocked, sqliteIOErr, sqliteCantOpen, sqliteSchema:
 			return true
 		}
 	}
