@@ -33,7 +33,6 @@ var rights = []struct {
 	{"", "group", "READ"},
 	{"", "topic", "DESCRIBE"},
 	{"", "transactional id", "WRITE"},
-	{"produce", "cluster", "IDEMPOTENT_WRITE"},
 	{"create topic", "cluster", "CREATE"},
 	{"", "cluster", "DESCRIBE"},
 }
@@ -61,6 +60,11 @@ func missingRight(op, subject, code string) string {
 	kind := refusedResource(code)
 	if kind == "" {
 		return ""
+	}
+	if op == "produce" && kind == "cluster" {
+		// A broker refuses the start of an idempotent producer that may write to no topic at all.
+		return missingRight(op, subject, kerr.TopicAuthorizationFailed.Message) +
+			"; brokers older than 2.8 want IDEMPOTENT_WRITE on the cluster too, or producer.override.enable.idempotence=false"
 	}
 	for _, r := range rights {
 		if r.resource == kind && strings.HasPrefix(op, r.op) {

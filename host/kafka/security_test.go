@@ -319,6 +319,7 @@ func TestARefusalNamesTheRightAndTheResource(t *testing.T) {
 		{"delete group", "connect-s", "GROUP_AUTHORIZATION_FAILED", "DELETE on group connect-s "},
 		{"read offsets of group", "connect-s", "GROUP_AUTHORIZATION_FAILED", "DESCRIBE on group connect-s "},
 		{"open topic log", "connect-configs", "TOPIC_AUTHORIZATION_FAILED", "READ and WRITE on topic connect-configs (kafka-acls.sh --add --allow-principal User:… --operation READ --operation WRITE --topic connect-configs)"},
+		{"produce", "topic orders", "CLUSTER_AUTHORIZATION_FAILED", "WRITE on topic orders (kafka-acls.sh --add --allow-principal User:… --operation WRITE --topic orders); brokers older than 2.8 want IDEMPOTENT_WRITE on the cluster too"},
 		{"produce", "topic orders", "NOT_LEADER_OR_FOLLOWER", ""},
 	} {
 		got := missingRight(c.op, c.subject, c.code)

@@ -44,6 +44,9 @@ func (e *RecordFailure) Error() string {
 		step += " (" + e.Class + ")"
 	}
 	text := fmt.Sprintf("%s failed for %s: %v", step, e.Where, e.Err)
+	if e.Fatal && errors.Is(e.Err, kafka.ErrNotAuthorised) {
+		return text // the error says what to grant, and skipping records would not help
+	}
 	if e.Fatal {
 		return "Tolerance exceeded in error handler: " + text + "; correct the record or its converter, or set errors.tolerance=all to skip such records"
 	}

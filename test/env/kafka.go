@@ -121,7 +121,17 @@ func (b *Broker) Topic(t testing.TB, partitions int32) string {
 // TopicWith makes a topic with topic configurations, such as cleanup.policy=compact.
 func (b *Broker) TopicWith(t testing.TB, partitions int32, config map[string]string) string {
 	t.Helper()
-	name := Name(t)
+	return b.makeTopic(t, Name(t), partitions, config)
+}
+
+// TopicNamed makes a topic of one partition with a name from [Name].
+func (b *Broker) TopicNamed(t testing.TB, name string) string {
+	t.Helper()
+	return b.makeTopic(t, name, 1, nil)
+}
+
+func (b *Broker) makeTopic(t testing.TB, name string, partitions int32, config map[string]string) string {
+	t.Helper()
 	configs := make(map[string]*string, len(config))
 	for key, value := range maps.All(config) {
 		configs[key] = &value

@@ -113,6 +113,9 @@ func (w *Worker) Start() {
 	})
 }
 
+// Log is what the worker has printed so far, or its end when that is long.
+func (w *Worker) Log() string { return w.log.tail(4 << 20) }
+
 // Stop ends the worker gracefully.
 func (w *Worker) Stop() {
 	if w.Running() {
