@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,11 +26,7 @@ func (p *parts) listen(ctx context.Context) error {
 	if p.admin, _, err = p.open(ctx, "admin.listeners", settings.AdminListeners, settings.AdminTLS); err != nil {
 		return err
 	}
-	hostname, err := os.Hostname()
-	if err != nil {
-		hostname = "localhost"
-	}
-	p.advertised, err = advertise(settings, p.listeners, hostname)
+	p.advertised, err = advertise(settings, p.listeners, hostname())
 	return err
 }
 

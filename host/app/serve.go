@@ -12,7 +12,7 @@ import (
 // admin.listeners says otherwise.
 func (p *parts) serve() {
 	settings := p.settings.REST
-	options := rest.Options{CORS: rest.CORS{AllowOrigin: settings.AllowOrigin, AllowMethods: settings.AllowMethods}}
+	options := rest.Options{Security: p.security, CORS: rest.CORS{AllowOrigin: settings.AllowOrigin, AllowMethods: settings.AllowMethods}}
 	for _, rule := range settings.ResponseHeaders {
 		options.Headers = append(options.Headers, rest.HeaderRule(rule))
 	}
@@ -30,7 +30,9 @@ func (p *parts) serve() {
 }
 
 func (p *parts) serveOn(handler http.Handler, listeners []rest.Listener) {
-	server := rest.Serve(handler, p.version, p.logger, listeners...)
+	server := rest.Serve(handler, rest.ServerOptions{
+		Version: p.version, Limits: rest.Limits(p.settings.REST.Limits), Audit: p.security.Audit, Logger: p.logger,
+	}, listeners...)
 	p.onClose(func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, restStopTimeout)
 		defer cancel()

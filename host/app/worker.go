@@ -46,6 +46,7 @@ type parts struct {
 	// identity is what https listeners show and other workers are asked with; nil without https.
 	identity   *tlsconfig.Identity
 	advertised *url.URL // where other workers reach this one
+	security   rest.Security
 	processes  *plugin.Host
 	worker     *worker.Worker
 	herder     *herder.Standalone
@@ -123,6 +124,9 @@ func (p *parts) start(ctx context.Context) error {
 	}
 	p.onClose(func(context.Context) error { return offsets.Close() })
 	if err := p.listen(ctx); err != nil {
+		return err
+	}
+	if err := p.secure(); err != nil {
 		return err
 	}
 	host, catalogue, err := openPlugins(p.settings.PluginPath, p.version, p.logger) //nolint:contextcheck // lives until close

@@ -7,13 +7,13 @@ import (
 
 // StandaloneWorkerDef returns the keys of a standalone worker, Tailrace's own last.
 var StandaloneWorkerDef = sync.OnceValue(func() *Def {
-	return NewDef(slices.Concat(workerKeysBeforeTLS, tlsKeys, workerKeysAfterTLS, standaloneKeys, tailraceWorkerKeys)...)
+	return NewDef(slices.Concat(workerKeysBeforeTLS, tlsKeys, workerKeysAfterTLS, standaloneKeys, tailraceWorkerKeys, restKeys)...)
 })
 
 // DistributedWorkerDef returns the keys of a distributed worker, Tailrace's own last.
 var DistributedWorkerDef = sync.OnceValue(func() *Def {
 	return NewDef(slices.Concat(workerKeysBeforeTLS, tlsKeys, workerKeysAfterTLS,
-		distributedKeysBeforeSASL, saslKeys, distributedKeysAfterSASL, tailraceWorkerKeys)...)
+		distributedKeysBeforeSASL, saslKeys, distributedKeysAfterSASL, tailraceWorkerKeys, restKeys)...)
 })
 
 // commonConnectorDef returns the keys that sources and sinks share.

@@ -74,6 +74,11 @@ type REST struct {
 	// defaults filled in. listeners.https.ssl.* replaces ssl.* as a whole.
 	TLS      map[string]string
 	AdminTLS map[string]string
+
+	Auth       Auth
+	AuditFile  string // "" for the worker's log
+	AuditReads bool
+	Limits     Limits
 }
 
 // Cluster are the settings of a distributed worker.
@@ -264,7 +269,22 @@ func (w *Worker) readREST(v Values) error {
 	r.ResponseHeaders = rules
 	r.TLS = tlsSettings(w.Props, "listeners.https.")
 	r.AdminTLS = tlsSettings(w.Props, "admin.listeners.https.")
+	if err := w.readRESTSecurity(v); err != nil {
+		return err
+	}
+	w.bindSafely()
 	return nil
+}
+
+// bindSafely keeps a worker that nobody has given an address, and that lets everybody
+// in, to its own machine. Kafka Connect would listen on every interface. Workers of
+// a cluster must reach each other: they are left alone.
+func (w *Worker) bindSafely() {
+	if _, given := w.Props["listeners"]; !given && w.Mode == Standalone && !w.REST.Auth.Enabled() {
+		for i := range w.REST.Listeners {
+			w.REST.Listeners[i].Host = "localhost"
+		}
+	}
 }
 
 func (w *Worker) readCluster(v Values) error {

@@ -98,7 +98,7 @@ func TestBadWorkerSettingsNameTheirKey(t *testing.T) {
 
 func TestUnknownWorkerKeysAreExplained(t *testing.T) {
 	_, warnings, err := ParseWorker(Standalone, standaloneProps(map[string]string{
-		"offset.flush.intervall.ms": "1", "group.id": "g", "rest.port": "8083", "zzz": "1", "rest.extension.classes": "a.B",
+		"offset.flush.intervall.ms": "1", "group.id": "g", "rest.port": "8083", "zzz": "1",
 		"producer.acks": "1", "security.protocol": "SSL", "metric.reporters": "org.apache.kafka.common.metrics.JmxReporter",
 	}))
 	require.NoError(t, err)
@@ -106,12 +106,11 @@ func TestUnknownWorkerKeysAreExplained(t *testing.T) {
 	for _, w := range warnings {
 		texts[w.Key] = w.Message
 	}
-	require.Len(t, texts, 5)
+	require.Len(t, texts, 4)
 	require.Contains(t, texts["offset.flush.intervall.ms"], "did you mean offset.flush.interval.ms?")
 	require.Contains(t, texts["group.id"], "no effect in a standalone worker")
 	require.Contains(t, texts["rest.port"], "use listeners")
 	require.NotContains(t, texts["zzz"], "did you mean")
-	require.Contains(t, texts["rest.extension.classes"], "cannot run in this worker")
 }
 
 func TestKeysOfFamiliesAreChecked(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 var workerPrefixes = []string{
 	"key.converter.", "value.converter.", "header.converter.",
 	"producer.", "consumer.", "admin.",
-	"listeners.https.", "admin.listeners.https.",
+	"listeners.https.", "admin.listeners.https.", issuerTLSPrefix + "ssl.",
 	"config.providers.", "metrics.context.",
 	"config.storage.", "offset.storage.", "status.storage.",
 }
@@ -22,7 +22,6 @@ var cannotWork = map[string]struct {
 	works []string
 	why   string
 }{
-	"rest.extension.classes":             {nil, "REST extensions are Java classes and cannot run in this worker; use a proxy in front of the REST API"},
 	"metric.reporters":                   {[]string{"org.apache.kafka.common.metrics.JmxReporter"}, "metric reporters are Java classes and cannot run in this worker; scrape its metrics endpoint instead"},
 	"ssl.provider":                       {nil, "security providers are Java classes; Go's TLS is used"},
 	"ssl.engine.factory.class":           {[]string{"org.apache.kafka.common.security.ssl.DefaultSslEngineFactory"}, "engine factories are Java classes; Go's TLS is used"},
@@ -94,7 +93,7 @@ func (w *Worker) warnings(def *Def) []Warning {
 			continue
 		}
 		switch {
-		case def.Key(key) != nil:
+		case def.Key(key) != nil, key == "java.security.auth.login.config":
 		case other.Key(key) != nil:
 			if !isClientKey(key) {
 				out = append(out, Warning{key, fmt.Sprintf("has no effect in a %s worker", w.Mode)})

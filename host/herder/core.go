@@ -174,6 +174,17 @@ func (s *core) masker(props map[string]string) *config.Masker {
 	return resolution.Masker(definition(resolved.Connector.ConfigKeys))
 }
 
+// Masked implements Herder.
+func (s *core) Masked(settings map[string]string) map[string]string {
+	definitions := []*config.Def{config.SourceConnectorDef(), config.SinkConnectorDef()}
+	if resolved, err := s.resolve(settings); err == nil {
+		definitions = append([]*config.Def{definition(resolved.Connector.ConfigKeys)}, definitions...)
+	}
+	m := config.NewMasker()
+	m.AddProps(settings, definitions...)
+	return m.Props(settings)
+}
+
 func taskProgress(n int, s task.Snapshot) TaskProgress {
 	p := TaskProgress{
 		ID: n, State: s.State.String(), Records: s.Records, RecordsPerSecond: s.Through.PerSecond(time.Now()), Bytes: s.Bytes, InFlightBytes: s.InFlightBytes, LagRecords: s.LagRecords,

@@ -49,6 +49,10 @@ type Herder interface {
 	PluginConfig(class, versions string) ([]KeyInfo, error)
 	Validate(ctx context.Context, class string, config Config) (ConfigInfos, error)
 
+	// Masked returns settings of a connector or task as they are shown to those who may not change them: with secrets
+	// hidden, and references to secrets as they are.
+	Masked(settings map[string]string) map[string]string
+
 	// Progress is the account of the connector's tasks that run on this worker.
 	Progress(name string) (Progress, error)
 }

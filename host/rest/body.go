@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -36,10 +37,12 @@ type reader struct {
 // open reads the whole body; [Server] bounds its size.
 func open(r *http.Request) (*reader, error) {
 	text, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
+	var large *bodyError
 	switch {
 	case errors.As(err, &large):
-		return nil, &bodyError{status: http.StatusRequestEntityTooLarge, reason: fmt.Sprintf("it is larger than %d bytes", large.Limit)}
+		return nil, large
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &bodyError{status: http.StatusRequestTimeout, reason: "it did not arrive in time"}
 	case err != nil:
 		return nil, &bodyError{status: http.StatusBadRequest, reason: err.Error()}
 	case !utf8.Valid(text):

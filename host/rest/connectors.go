@@ -3,13 +3,16 @@ package rest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/tailrace/tailrace/host/access"
 	"github.com/tailrace/tailrace/host/herder"
 )
 
 func (a *api) listConnectors(w http.ResponseWriter, r *http.Request) {
-	names := a.herder.Connectors()
+	rights := visitOf(r).rights
+	names := slices.DeleteFunc(slices.Clone(a.herder.Connectors()), func(name string) bool { return rights.On(name) < access.Viewer })
 	expand, ok := r.URL.Query()["expand"]
 	if !ok {
 		answer(w, http.StatusOK, append([]string{}, names...))
@@ -25,7 +28,7 @@ func (a *api) listConnectors(w http.ResponseWriter, r *http.Request) {
 			case "status":
 				part, err = a.herder.Status(name)
 			case "info":
-				part, err = a.herder.Connector(name)
+				part, err = a.connector(r, name)
 			default:
 				continue // as Kafka Connect: what is not known is left out
 			}
@@ -43,6 +46,11 @@ func (a *api) createConnector(w http.ResponseWriter, r *http.Request) {
 	request, err := readCreate(r)
 	if err != nil {
 		refuse(w, err)
+		return
+	}
+	// As the herder reads it: the name that is checked is the name that is made.
+	request.Name = strings.TrimFunc(request.Name, func(c rune) bool { return c <= ' ' })
+	if !allow(w, r, request.Name, access.Admin) {
 		return
 	}
 	c, err := a.herder.Create(r.Context(), request)
@@ -103,8 +111,17 @@ func locate(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 func (a *api) getConnector(w http.ResponseWriter, r *http.Request) {
-	c, err := a.herder.Connector(param(r, "connector"))
+	c, err := a.connector(r, param(r, "connector"))
 	give(w, http.StatusOK, c, err)
+}
+
+// connector shows a connector. Who may not change it sees no secrets.
+func (a *api) connector(r *http.Request, name string) (herder.Connector, error) {
+	c, err := a.herder.Connector(name)
+	if err == nil && visitOf(r).rights.On(name) < access.Admin {
+		c.Config = a.herder.Masked(c.Config)
+	}
+	return c, err
 }
 
 func (a *api) deleteConnector(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +129,7 @@ func (a *api) deleteConnector(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
-	c, err := a.herder.Connector(param(r, "connector"))
+	c, err := a.connector(r, param(r, "connector"))
 	give(w, http.StatusOK, c.Config, err)
 }
 

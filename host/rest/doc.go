@@ -4,7 +4,8 @@
 // One file per resource; routes.go has the table of all. The shape of
 // every exchange is settled in one place each: which path and method (routes.go),
 // content types and OPTIONS (negotiate.go), reading bodies (body.go), errors (answer.go),
-// limits on size and time (server.go).
+// limits on size, rate and time (server.go, limits.go), who may do what (permissions.go) and how that is
+// enforced and written down (guard.go).
 //
 // Invariants: bodies, headers and times are bounded; a slow client holds a
 // connection, never the worker (I-3). A change is answered after the herder has it (I-8).
@@ -13,5 +14,5 @@
 // place of the fault, not 500; connectors whose names have slashes, backslashes or percent signs can be reached;
 // conflicts and timeouts carry Retry-After.
 //
-// Neighbours: it knows host/herder and host/loggers, which knows nothing of the host; nothing deeper.
+// Neighbours: it knows host/herder, and host/loggers, host/access and host/audit, which know nothing of the herder; nothing deeper.
 package rest

@@ -42,14 +42,33 @@ func withHeaders(rules []HeaderRule, next http.Handler) http.Handler {
 	})
 }
 
+// allows tells whether pages of an origin may call the API.
+func (c CORS) allows(origin string) bool {
+	for known := range strings.SplitSeq(c.AllowOrigin, ",") {
+		if known = strings.TrimSpace(known); known != "" && (known == "*" || known == origin) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameOrigin refuses changes that a page of another origin makes a browser send:
+// the browser would add passwords or certificates that it has for this worker, and no answer is needed to do harm.
+func sameOrigin(c CORS, next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := protection.Check(r); err != nil && !c.allows(r.Header.Get("Origin")) {
+			problem(w, http.StatusForbidden, "A page of another origin may not change anything here; name the origin in access.control.allow.origin")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // withCORS lets pages of other origins call the API. A preflight is answered here.
 func withCORS(c CORS, next http.Handler) http.Handler {
 	if c.AllowOrigin == "" {
 		return next
-	}
-	var origins []string
-	for origin := range strings.SplitSeq(c.AllowOrigin, ",") {
-		origins = append(origins, strings.TrimSpace(origin))
 	}
 	methods := c.AllowMethods
 	if len(methods) == 0 {
@@ -59,7 +78,7 @@ func withCORS(c CORS, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
 		w.Header().Add("Vary", "Origin")
-		if origin == "" || !slices.Contains(origins, "*") && !slices.Contains(origins, origin) {
+		if origin == "" || !c.allows(origin) {
 			next.ServeHTTP(w, r)
 			return
 		}

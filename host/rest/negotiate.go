@@ -71,8 +71,8 @@ func acceptsJSON(accept []string) bool {
 	return false
 }
 
-// allow is the Allow header of a path, in Kafka Connect's order.
-func allow(m methods) string {
+// allowed is the Allow header of a path, in Kafka Connect's order.
+func allowed(m methods) string {
 	has := map[string]bool{http.MethodOptions: true}
 	for method := range maps.Keys(m) {
 		has[method] = true

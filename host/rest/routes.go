@@ -27,6 +27,7 @@ type Options struct {
 	Metrics http.Handler
 	CORS    CORS
 	Headers []HeaderRule
+	Security
 }
 
 // Handler is the whole API, without the limits that [Server] sets. For the admin
@@ -53,13 +54,15 @@ func Admin(o Options) http.Handler {
 }
 
 func serve(table map[string]methods, o Options) http.Handler {
+	g := newGuard(o.Security)
 	r := chi.NewRouter()
-	r.NotFound(func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusNotFound) })
-	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusMethodNotAllowed) })
+	// What does not exist is told to insiders only, like everything.
+	r.NotFound(g.protect(http.MethodOptions, "", func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusNotFound) }))
+	r.MethodNotAllowed(g.protect(http.MethodOptions, "", func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusMethodNotAllowed) }))
 	for path, methods := range table {
-		mount(r, path, methods)
+		mount(r, g, path, methods)
 	}
-	return withHeaders(o.Headers, withCORS(o.CORS, normalise(r)))
+	return withHeaders(o.Headers, withCORS(o.CORS, sameOrigin(o.CORS, normalise(r))))
 }
 
 // admin lists the paths of the admin part.
@@ -102,13 +105,14 @@ func (a *api) table() map[string]methods {
 // methods are the handlers of a path. HEAD comes with GET, OPTIONS with all.
 type methods map[string]http.HandlerFunc
 
-func mount(r chi.Router, path string, m methods) {
-	r.MethodFunc(http.MethodOptions, path, options(allow(m)))
+func mount(r chi.Router, g *guard, path string, m methods) {
+	r.MethodFunc(http.MethodOptions, path, g.protect(http.MethodOptions, path, options(allowed(m))))
 	for method, handle := range m {
 		h := negotiated(method, handle)
 		if path == "/metrics" {
 			h = handle // it has content types of its own
 		}
+		h = g.protect(method, path, h)
 		r.MethodFunc(method, path, h)
 		if method == http.MethodGet {
 			r.MethodFunc(http.MethodHead, path, h)

@@ -11,18 +11,37 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"github.com/tailrace/tailrace/host/audit"
 )
 
-// Limits of the server. The write timeout leaves the longest request time to answer.
+// Limits in time. The write timeout leaves the longest request time to answer.
 const (
-	maxBodyBytes      = 4 << 20
 	maxHeaderBytes    = 32 << 10
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 30 * time.Second
 	writeTimeout      = requestTimeout + 30*time.Second
 	idleTimeout       = 60 * time.Second
-	maxConnections    = 1024 // of one listener
 )
+
+// Limits bound what clients may ask. See [DefaultLimits].
+type Limits struct {
+	BodyBytes            int64
+	Connections          int // of one listener
+	ConnectionsPerClient int // of one listener
+	RequestsPerSecond    int // of one client; 0 means no limit
+}
+
+// DefaultLimits are those of a worker whose settings say nothing.
+var DefaultLimits = Limits{BodyBytes: 4 << 20, Connections: 1024, ConnectionsPerClient: 512, RequestsPerSecond: 1000}
+
+// ServerOptions say how requests are served.
+type ServerOptions struct {
+	Version string // shown in the header Server
+	Limits  Limits
+	Audit   *audit.Log // may be nil
+	Logger  *slog.Logger
+}
 
 // Server serves a handler on listeners. Make one with [Serve].
 type Server struct {
@@ -36,25 +55,20 @@ type Listener struct {
 	TLS *tls.Config // nil for http
 }
 
-// Serve starts serving, in the background, until Close. version is shown in the header Server.
-func Serve(handler http.Handler, version string, logger *slog.Logger, listeners ...Listener) *Server {
-	limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Server", "tailrace/"+version)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBodyBytes)
-		handler.ServeHTTP(w, r)
-	})
+// Serve starts serving, in the background, until Close.
+func Serve(handler http.Handler, o ServerOptions, listeners ...Listener) *Server {
 	s := &Server{http: &http.Server{
-		Handler: limited, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		Handler: limit(handler, o), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}}
 	for _, l := range listeners {
-		open := netutil.LimitListener(l.Listener, maxConnections)
+		open := netutil.LimitListener(newFairListener(l.Listener, o.Limits.ConnectionsPerClient), o.Limits.Connections)
 		if l.TLS != nil {
 			open = tls.NewListener(open, l.TLS) // outermost, so that net/http sees the certificates of clients
 		}
 		s.serving.Go(func() {
 			if err := s.http.Serve(open); !errors.Is(err, http.ErrServerClosed) {
-				logger.Error("the REST API stopped serving", "address", l.Addr(), "error", err)
+				o.Logger.Error("the REST API stopped serving", "address", l.Addr(), "error", err)
 			}
 		})
 	}

@@ -3,6 +3,8 @@ package rest
 import (
 	"net/http"
 	"strconv"
+
+	"github.com/tailrace/tailrace/host/access"
 )
 
 // taskParam reads the task's number; what is no number is no path to Kafka Connect.
@@ -16,7 +18,13 @@ func taskParam(w http.ResponseWriter, r *http.Request) (int, bool) {
 }
 
 func (a *api) getTasks(w http.ResponseWriter, r *http.Request) {
-	tasks, err := a.herder.Tasks(param(r, "connector"))
+	name := param(r, "connector")
+	tasks, err := a.herder.Tasks(name)
+	if visitOf(r).rights.On(name) < access.Admin {
+		for i := range tasks {
+			tasks[i].Config = a.herder.Masked(tasks[i].Config)
+		}
+	}
 	give(w, http.StatusOK, tasks, err)
 }
 

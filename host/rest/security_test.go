@@ -1,0 +1,516 @@
+package rest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/tailrace/tailrace/host/access"
+	"github.com/tailrace/tailrace/host/audit"
+	"github.com/tailrace/tailrace/host/herder"
+	"github.com/tailrace/tailrace/host/loggers"
+)
+
+// guarded is an API with users, roles and an audit log that a test can read. The
+// users are named after their roles; each has the password "secret of NAME".
+type guarded struct {
+	t       *testing.T
+	herder  *openHerder
+	options Options
+	handler http.Handler
+	mu      sync.Mutex
+	log     bytes.Buffer
+}
+
+// Write takes a line of the audit log.
+func (g *guarded) Write(line []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.log.Write(line)
+}
+
+const testRoles = `
+roles:
+  - {role: viewer, who: ["user:viewer"]}
+  - {role: operator, who: ["user:operator"]}
+  - {role: admin, who: ["user:admin"]}
+  - {role: admin, who: ["user:orders"], connectors: ["orders-*"]}
+  - {role: viewer, who: ["user:orders-viewer"], connectors: ["orders-*"]}
+`
+
+// openHerder answers everything with success.
+type openHerder struct {
+	knownHerder
+	names []string
+}
+
+func (h *openHerder) Connectors() []string { return h.names }
+func (h *openHerder) Connector(name string) (herder.Connector, error) {
+	return herder.Connector{Name: name, Config: map[string]string{"password": "hunter2", "token": "${file:/a:b}"}}, nil
+}
+
+func (h *openHerder) Tasks(name string) ([]herder.Task, error) {
+	return []herder.Task{{ID: herder.TaskID{Connector: name}, Config: map[string]string{"password": "hunter2"}}}, nil
+}
+
+func (h *openHerder) Masked(settings map[string]string) map[string]string {
+	out := maps.Clone(settings)
+	out["password"] = "[hidden]"
+	return out
+}
+
+func newGuarded(t *testing.T, change func(*Options)) *guarded {
+	t.Helper()
+	g := &guarded{t: t, herder: &openHerder{names: []string{"a-1", "orders-1", "orders-2"}}}
+	dir := t.TempDir()
+	var users strings.Builder
+	for _, name := range []string{"viewer", "operator", "admin", "orders", "orders-viewer", "nothing"} {
+		hash, err := bcrypt.GenerateFromPassword([]byte("secret of "+name), bcrypt.MinCost)
+		require.NoError(t, err)
+		fmt.Fprintf(&users, "%s:%s\n", name, hash)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "users"), []byte(users.String()), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "roles"), []byte(testRoles), 0o600))
+	gate, err := access.Open(access.Options{UsersFile: filepath.Join(dir, "users"), RolesFile: filepath.Join(dir, "roles"), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	log, err := audit.Open(audit.Options{Logger: slog.New(slog.NewJSONHandler(g, nil))})
+	require.NoError(t, err)
+	g.options = Options{Security: Security{Gate: gate, Audit: log}, Loggers: loggers.New(slog.LevelInfo)}
+	if change != nil {
+		change(&g.options)
+	}
+	g.handler = Handler(g.herder, g.options)
+	return g
+}
+
+// ask sends a request as a user; "" shows nothing.
+func (g *guarded) ask(user, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(g.t.Context(), method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if user != "" {
+		r.SetBasicAuth(user, "secret of "+user)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	g.handler.ServeHTTP(w, r)
+	return w
+}
+
+// lines are the events written down so far.
+func (g *guarded) lines() (out []map[string]any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for line := range strings.Lines(g.log.String()) {
+		var event map[string]any
+		require.NoError(g.t, json.Unmarshal([]byte(line), &event))
+		out = append(out, event)
+	}
+	return out
+}
+
+// last is the event written down last, without its time.
+func (g *guarded) last() map[string]any {
+	lines := g.lines()
+	require.NotEmpty(g.t, lines, "nothing was written down")
+	event := lines[len(lines)-1]
+	for _, key := range []string{"time", "level", "msg", "logger"} {
+		delete(event, key)
+	}
+	return event
+}
+
+func TestAPasswordIsLetIn(t *testing.T) {
+	g := newGuarded(t, nil)
+	require.Equal(t, 200, g.ask("viewer", "GET", "/connectors", "").Code)
+	require.Empty(t, g.lines(), "what only reads is not written down")
+	require.Equal(t, 202, g.ask("operator", "PUT", "/connectors/a-1/pause?x=y", "").Code)
+	require.Equal(t, map[string]any{
+		"who": "user:operator", "from": "192.0.2.1", "action": "connector.pause", "connector": "a-1",
+		"method": "PUT", "path": "/connectors/a-1/pause", "status": 202.0, "outcome": "done",
+	}, g.last())
+}
+
+func TestAChangeThatFailsIsWrittenDown(t *testing.T) {
+	g := newGuarded(t, nil)
+	g.herder.fail = &herder.Error{Kind: herder.NotFound, Message: "no such"}
+	require.Equal(t, 404, g.ask("admin", "PUT", "/connectors/a-1/pause", "").Code)
+	require.Equal(t, "failed", g.last()["outcome"])
+}
+
+// Without credentials there is nothing: no route answers, not even that it does not exist.
+func TestNothingShownIsRefused(t *testing.T) {
+	g := newGuarded(t, nil)
+	requests := []string{"GET /no/such/path", "POST /connectors/a-1", "OPTIONS /connectors", "HEAD /connectors"}
+	for request := range permissions {
+		requests = append(requests, request)
+	}
+	for _, request := range requests {
+		method, path, _ := strings.Cut(request, " ")
+		if needs(method, path).on == signed || path == "/metrics" {
+			continue
+		}
+		before := len(g.lines())
+		w := g.ask("", method, path, "")
+		require.Equal(t, 401, w.Code, request)
+		require.Equal(t, `Basic realm="tailrace", charset="UTF-8"`, w.Header().Get("WWW-Authenticate"))
+		if method != "HEAD" {
+			require.JSONEq(t, `{"error_code":401,"message":"User cannot access the resource."}`, w.Body.String())
+		}
+		require.Len(t, g.lines(), before+1, request)
+		event := g.last()
+		require.Equal(t, "anonymous", event["who"])
+		require.Equal(t, "refused", event["outcome"])
+		require.Equal(t, "no credentials were shown", event["reason"])
+	}
+	require.Empty(t, g.herder.put)
+}
+
+func TestWrongCredentialsAreRefused(t *testing.T) {
+	g := newGuarded(t, nil)
+	for name, header := range map[string]string{
+		"a wrong password": "Basic dmlld2VyOng=", "no such user": "Basic bm9ib2R5Ong=", "an empty password": "Basic dmlld2VyOg==",
+		"not base64": "Basic %%%", "no scheme": "viewer", "another scheme": "Digest username=viewer", "a token that nobody takes": "Bearer abc", "an empty token": "Bearer ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := g.ask("", "PUT", "/connectors/a-1/pause", "", "Authorization", header)
+			require.Equal(t, 401, w.Code)
+			require.Equal(t, "refused", g.last()["outcome"])
+			require.Contains(t, g.last()["reason"], "the credentials are wrong")
+		})
+	}
+}
+
+// The table of permissions holds, request by request and role by role.
+func TestEachRoleMayDoWhatTheTableSays(t *testing.T) {
+	g := newGuarded(t, func(o *Options) { o.Metrics = http.NotFoundHandler() })
+	a := &api{herder: g.herder, options: g.options}
+	all := a.table()
+	maps.Copy(all, a.admin())
+	all["/metrics"] = methods{"GET": nil}
+	var listed int
+	for path, methods := range all {
+		for method := range methods {
+			p, ok := permissions[method+" "+path]
+			require.True(t, ok, "%s %s stands in no line of permissions", method, path)
+			listed++
+			if p.on == signed {
+				continue
+			}
+			for role := access.Nobody; role <= access.Admin; role++ {
+				v := &visit{connector: "a-1", rights: g.options.Gate.Rights(access.Identity{Kind: access.User, Name: role.String()})}
+				allowed := role >= p.role
+				require.Equal(t, allowed, v.may(p) == nil, "%s as %s", method+" "+path, role)
+			}
+		}
+	}
+	require.Len(t, permissions, listed, "permissions names a request that does not exist")
+	require.Equal(t, access.Admin, needs("PUT", "/something/new").role, "what is not in the table is for admins")
+	require.Equal(t, everywhere, needs("PUT", "/something/new").on)
+}
+
+func TestARoleThatIsTooLowIsRefused(t *testing.T) {
+	g := newGuarded(t, nil)
+	for user, request := range map[string]string{
+		"nothing": "GET /connectors", "viewer": "PUT /connectors/a-1/pause", "operator": "DELETE /connectors/a-1", "orders": "PUT /admin/loggers/root", "orders-viewer": "GET /admin/loggers",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		w := g.ask(user, method, path, "")
+		require.Equal(t, 403, w.Code, user)
+		require.Contains(t, w.Body.String(), "user:"+user+" has ")
+		event := g.last()
+		require.Equal(t, []any{"user:" + user, "refused", 403.0}, []any{event["who"], event["outcome"], event["status"]})
+	}
+}
+
+func TestConnectorsOutsideThePatternAreRefused(t *testing.T) {
+	g := newGuarded(t, nil)
+	require.Equal(t, 403, g.ask("orders", "GET", "/connectors/a-1", "").Code)
+	require.Equal(t, 403, g.ask("orders", "GET", "/connectors/no-such", "").Code, "whether it exists is not told")
+	require.Equal(t, 403, g.ask("orders", "PUT", "/connectors/a-1/config", "{}").Code)
+	require.Equal(t, 201, g.ask("orders", "PUT", "/connectors/orders-9/config", "{}").Code)
+	g.herder.created = nil
+	for _, name := range []string{"a-9", " a-9 ", "orders-", "\\torders-9\\n"} {
+		body := `{"name":"` + name + `","config":{"connector.class":"x"}}`
+		w := g.ask("orders", "POST", "/connectors", body)
+		trimmed := strings.Trim(name, ` \tn`)
+		if strings.HasPrefix(trimmed, "orders-") {
+			require.Equal(t, 201, w.Code, name)
+			require.True(t, strings.HasPrefix(g.herder.created[0].Name, "orders-"))
+			require.Equal(t, "connector.create", g.last()["action"])
+			require.Contains(t, g.last()["connector"], "orders-")
+		} else {
+			require.Equal(t, 403, w.Code, name)
+			require.Equal(t, "a-9", g.last()["connector"])
+			require.Equal(t, "refused", g.last()["outcome"])
+			require.Empty(t, g.herder.created)
+		}
+	}
+}
+
+func TestListsLeaveOutWhatMayNotBeSeen(t *testing.T) {
+	g := newGuarded(t, nil)
+	require.JSONEq(t, `["orders-1","orders-2"]`, g.ask("orders", "GET", "/connectors", "").Body.String())
+	require.JSONEq(t, `["a-1","orders-1","orders-2"]`, g.ask("viewer", "GET", "/connectors", "").Body.String())
+	require.NotContains(t, g.ask("orders", "GET", "/connectors?expand=info", "").Body.String(), "a-1")
+}
+
+// Who may not change a connector sees no password of it; references stay.
+func TestSecretsAreHiddenFromThoseWhoMayNotChangeThem(t *testing.T) {
+	g := newGuarded(t, nil)
+	for _, path := range []string{"/connectors?expand=info", "/connectors/orders-1", "/connectors/orders-1/config", "/connectors/orders-1/tasks"} {
+		for user, sees := range map[string]bool{"viewer": false, "operator": false, "orders-viewer": false, "orders": true, "admin": true} {
+			body := g.ask(user, "GET", path, "").Body.String()
+			require.Equal(t, sees, strings.Contains(body, "hunter2"), "%s: %s: %s", user, path, body)
+			if !strings.Contains(path, "tasks") {
+				require.Contains(t, body, "${file:/a:b}")
+			}
+		}
+	}
+}
+
+// Requests between workers are signed; the herder checks the signature.
+func TestSignedRequestsOfWorkersNeedNoLogin(t *testing.T) {
+	g := newGuarded(t, nil)
+	require.NotEqual(t, 401, g.ask("", "POST", "/connectors/a-1/tasks", "[]").Code)
+	require.Equal(t, "worker", g.last()["who"])
+	require.NotEqual(t, 401, g.ask("", "PUT", "/connectors/a-1/fence", "").Code)
+	require.Equal(t, 401, g.ask("", "GET", "/connectors/a-1/tasks", "").Code)
+}
+
+func TestHealthIsOpenOnlyWhenAsked(t *testing.T) {
+	require.Equal(t, 401, newGuarded(t, nil).ask("", "GET", "/health", "").Code)
+	g := newGuarded(t, func(o *Options) { o.OpenHealth = true })
+	require.Equal(t, 200, g.ask("", "GET", "/health", "").Code)
+	require.Equal(t, 401, g.ask("", "GET", "/", "").Code)
+	require.Equal(t, 401, g.ask("", "GET", "/health", "", "Authorization", "Basic dmlld2VyOng=").Code, "wrong credentials stay wrong")
+}
+
+func TestPreflightsNeedNoLogin(t *testing.T) {
+	g := newGuarded(t, func(o *Options) { o.CORS = CORS{AllowOrigin: "https://ui.example", AllowMethods: []string{"PUT"}} })
+	w := g.ask("", "OPTIONS", "/connectors/a-1/pause", "", "Origin", "https://ui.example", "Access-Control-Request-Method", "PUT")
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, "PUT", w.Header().Get("Access-Control-Allow-Methods"))
+	require.Equal(t, 401, g.ask("", "OPTIONS", "/connectors/a-1/pause", "", "Origin", "https://evil.example", "Access-Control-Request-Method", "PUT").Code)
+}
+
+// A page of another origin can make a browser send a request with the password that the browser knows.
+func TestChangesFromPagesOfOtherOriginsAreRefused(t *testing.T) {
+	g := newGuarded(t, func(o *Options) { o.CORS = CORS{AllowOrigin: "https://ui.example"} })
+	for name, c := range map[string]struct {
+		headers []string
+		status  int
+	}{
+		"a program":               {nil, 202},
+		"the same origin":         {[]string{"Origin", "http://example.com", "Sec-Fetch-Site", "same-origin"}, 202},
+		"an origin that is named": {[]string{"Origin", "https://ui.example", "Sec-Fetch-Site", "cross-site"}, 202},
+		"another origin":          {[]string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, 403},
+		"an old browser":          {[]string{"Origin", "https://evil.example"}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.status, g.ask("admin", "PUT", "/connectors/a-1/pause", "", c.headers...).Code)
+		})
+	}
+	require.Equal(t, 200, g.ask("admin", "GET", "/connectors", "", "Origin", "https://evil.example").Code, "an answer that the browser keeps from the page")
+}
+
+func TestGuessingIsSlowedDown(t *testing.T) {
+	g := newGuarded(t, nil)
+	wrong := func() *httptest.ResponseRecorder {
+		return g.ask("", "GET", "/connectors", "", "Authorization", "Basic YWRtaW46eA==")
+	}
+	var w *httptest.ResponseRecorder
+	for range 3 * guessesAtOnce {
+		if w = wrong(); w.Code == 429 {
+			break
+		}
+		require.Equal(t, 401, w.Code)
+	}
+	require.Equal(t, 429, w.Code)
+	require.Equal(t, "2", w.Header().Get("Retry-After"))
+	require.Equal(t, "refused", g.last()["outcome"])
+	require.Equal(t, 200, g.ask("viewer", "GET", "/connectors", "").Code, "other users are not held up")
+	for range 5 * guessesAtOnce {
+		require.Equal(t, 200, g.ask("viewer", "GET", "/connectors", "").Code, "right passwords are not counted")
+	}
+}
+
+func TestTheAuditLogHoldsNoSecret(t *testing.T) {
+	g := newGuarded(t, nil)
+	g.ask("admin", "POST", "/connectors", `{"name":"n","config":{"password":"hunter2","connector.class":"x"}}`)
+	g.ask("admin", "PUT", "/connectors/n/config?token=hunter2", `{"password":"hunter2"}`)
+	g.ask("", "PUT", "/connectors/n/config", `{"password":"hunter2"}`, "Authorization", "Basic YWRtaW46aHVudGVyMg==")
+	g.ask("", "PUT", "/connectors/n/config", `{"password":"hunter2"}`, "Authorization", "Bearer hunter2")
+	require.Len(t, g.lines(), 4)
+	require.NotContains(t, g.log.String(), "hunter2")
+	require.NotContains(t, g.log.String(), "secret of")
+	require.NotContains(t, g.log.String(), "aHVudGVyMg")
+}
+
+// served runs the API on a port.
+func (g *guarded) served(limits Limits) string {
+	g.t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(g.t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(g.t, err)
+	server := Serve(g.handler, ServerOptions{Version: "1", Limits: limits, Audit: g.options.Audit, Logger: slog.New(slog.DiscardHandler)}, Listener{Listener: l})
+	g.t.Cleanup(func() { _ = server.http.Close(); server.serving.Wait() })
+	return l.Addr().String()
+}
+
+func TestTooManyRequestsAreRefused(t *testing.T) {
+	g := newGuarded(t, func(o *Options) { o.Gate = nil })
+	limits := DefaultLimits
+	limits.RequestsPerSecond = 5
+	address := g.served(limits)
+	client := &http.Client{}
+	defer client.CloseIdleConnections()
+	counts := map[int]int{}
+	for range 40 {
+		answer, err := client.Get("http://" + address + "/connectors") //nolint:noctx // a test on this machine
+		require.NoError(t, err)
+		counts[answer.StatusCode]++
+		if answer.StatusCode == 429 {
+			require.Equal(t, "1", answer.Header.Get("Retry-After"))
+			require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		_ = answer.Body.Close()
+	}
+	require.GreaterOrEqual(t, counts[200], 10)
+	require.NotZero(t, counts[429])
+	require.Len(t, counts, 2)
+	require.Len(t, g.lines(), 1, "one line a minute")
+	require.Equal(t, "request.limit", g.last()["action"])
+}
+
+func TestBodiesThatAreTooLargeAreRefused(t *testing.T) {
+	g := newGuarded(t, func(o *Options) { o.Gate = nil })
+	address := g.served(DefaultLimits)
+	client := &http.Client{}
+	defer client.CloseIdleConnections()
+	big := bytes.Repeat([]byte("x"), 10<<20)
+	for name, body := range map[string]io.Reader{"of known length": bytes.NewReader(big), "in chunks": io.MultiReader(bytes.NewReader(big))} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/connectors", body)
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", "application/json")
+			answer, err := client.Do(r)
+			require.NoError(t, err)
+			defer answer.Body.Close()
+			text, err := io.ReadAll(answer.Body)
+			require.NoError(t, err)
+			require.Equal(t, 413, answer.StatusCode)
+			require.JSONEq(t, `{"error_code":413,"message":"The request body cannot be used: it is larger than 4194304 bytes (rest.max.request.bytes)"}`, string(text))
+		})
+	}
+}
+
+func TestHeadersThatAreTooLargeAreRefused(t *testing.T) {
+	g := newGuarded(t, func(o *Options) { o.Gate = nil })
+	conn, err := net.Dial("tcp", g.served(DefaultLimits)) //nolint:noctx // a test on this machine
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	go fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 64<<10))
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, 431, answer.StatusCode)
+}
+
+// Slow clients hold a connection until a deadline; the deadlines here are shorter than in a worker.
+func TestSlowClientsAreCutOff(t *testing.T) {
+	g := newGuarded(t, func(o *Options) { o.Gate = nil })
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := Serve(g.handler, ServerOptions{Limits: DefaultLimits, Logger: slog.New(slog.DiscardHandler)})
+	require.Equal(t, []time.Duration{10 * time.Second, 30 * time.Second, 120 * time.Second, 60 * time.Second},
+		[]time.Duration{server.http.ReadHeaderTimeout, server.http.ReadTimeout, server.http.WriteTimeout, server.http.IdleTimeout})
+	server.http.ReadHeaderTimeout, server.http.ReadTimeout = 100*time.Millisecond, 300*time.Millisecond
+	server.serving.Go(func() { _ = server.http.Serve(l) })
+	t.Cleanup(func() { _ = server.http.Close(); server.serving.Wait() })
+	for name, c := range map[string]struct{ sent, want string }{
+		"in the header": {"GET /connectors HTTP/1.1\r\nHost: x\r\n", ""},
+		"in the body":   {"POST /connectors HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", "408 Request Timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", l.Addr().String()) //nolint:noctx // a test on this machine
+			require.NoError(t, err)
+			defer conn.Close()
+			require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+			_, err = io.WriteString(conn, c.sent)
+			require.NoError(t, err)
+			answer, err := io.ReadAll(conn) // ends when the server closes
+			require.NoError(t, err)
+			require.Contains(t, string(answer), c.want)
+		})
+	}
+}
+
+func TestOneClientCannotTakeAllConnections(t *testing.T) {
+	g := newGuarded(t, func(o *Options) { o.Gate = nil })
+	limits := DefaultLimits
+	limits.ConnectionsPerClient = 3
+	address := g.served(limits)
+	works := func(conn net.Conn) bool {
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, _ = io.WriteString(conn, "GET /connectors HTTP/1.1\r\nHost: x\r\n\r\n")
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		return err == nil && strings.Contains(line, "200 OK")
+	}
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", address) //nolint:noctx // a test on this machine
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	var held []net.Conn
+	for range 3 {
+		held = append(held, dial())
+		require.True(t, works(held[len(held)-1]))
+	}
+	require.False(t, works(dial()), "the fourth is closed")
+	require.NoError(t, held[0].Close())
+	require.Eventually(t, func() bool { return works(dial()) }, 20*time.Second, 20*time.Millisecond, "a place is free again")
+}
+
+func TestWhoCountsAsOneClient(t *testing.T) {
+	for address, want := range map[string]string{
+		"10.0.0.1:5": "10.0.0.1", "[::1]:5": "::1", "[2001:db8:1:2:3::4]:5": "2001:db8:1:2::/64", "[::ffff:10.0.0.1]:5": "10.0.0.1", "[fe80::1%eth0]:1": "fe80::/64", "odd": "odd",
+	} {
+		require.Equal(t, want, client(address))
+	}
+	th := newThrottle(1, 1)
+	for i := range 3 * maxClients {
+		th.take(fmt.Sprint(i))
+	}
+	require.LessOrEqual(t, len(th.now)+len(th.past), 2*maxClients)
+}
+
+// The flag is what keeps a proxy or an attacker from choosing the address that is written down and limited.
+func TestForwardedAddressesAreNotBelieved(t *testing.T) {
+	g := newGuarded(t, nil)
+	g.ask("admin", "PUT", "/connectors/a-1/pause", "", "X-Forwarded-For", "10.9.9.9", "Forwarded", "for=10.9.9.9", "X-Real-IP", "10.9.9.9")
+	require.Equal(t, "192.0.2.1", g.last()["from"])
+	require.False(t, slices.ContainsFunc(g.lines(), func(e map[string]any) bool { return e["from"] == "10.9.9.9" }))
+}
