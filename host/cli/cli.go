@@ -19,6 +19,8 @@ type Commands struct {
 	Standalone func(context.Context, Standalone) error
 	Dev        func(context.Context, Dev) error
 	Plugins    func(context.Context, PluginSource) (PluginListing, error)
+	// Transform runs records through a chain and hands over a result for each.
+	Transform func(ctx context.Context, o Lab, emit func(LabResult) error) error
 	// ParseConnector reads the text of a connector file; file is used in errors.
 	ParseConnector func(file string, text []byte) (ConnectorFile, error)
 	// IsSecret tells whether the name of a configuration key sounds like a secret.
@@ -125,7 +127,7 @@ func newRoot(c Commands) *cobra.Command {
 	root.PersistentFlags().BoolVar(&logging.JSON, "log-json", false, "log as JSON, one object a line")
 	r := &remote{commands: c}
 	root.AddCommand(
-		newStandalone(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging), newDoctor(r), newContext(r), newVersion(c),
+		newStandalone(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging), newTransform(c), newDoctor(r), newContext(r), newVersion(c),
 	)
 	wrapUsage(root)
 	return root

@@ -249,6 +249,15 @@ func (c *Connector) readSource(props map[string]string, v Values, w *Worker) err
 	return err
 }
 
+// ParseTransforms reads the transforms and predicates of a configuration whose references
+// are resolved, and checks how they refer to each other.
+func ParseTransforms(props map[string]string) ([]Transform, map[string]Predicate, error) {
+	c := &Connector{}
+	v, err := NewDef(*commonConnectorDef().Key("transforms"), *commonConnectorDef().Key("predicates")).Parse(props)
+	err = errors.Join(err, c.readTransforms(props, v))
+	return c.Transforms, c.Predicates, err
+}
+
 func (c *Connector) readTransforms(props map[string]string, v Values) error {
 	var errs []error
 	c.Predicates = map[string]Predicate{}

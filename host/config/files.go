@@ -43,13 +43,7 @@ func ReadConnectorFile(file string) (ConnectorFile, error) {
 
 // ParseConnectorFile reads the text of a connector file; file is used in errors.
 func ParseConnectorFile(file string, data []byte) (ConnectorFile, error) {
-	var c ConnectorFile
-	var err error
-	if isJSON(file, data) {
-		c, err = parseConnectorJSON(file, bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")))
-	} else {
-		c.Config, err = ParseProperties(file, data)
-	}
+	c, err := parseSettings(file, data)
 	if err != nil {
 		return ConnectorFile{}, err
 	}
@@ -65,6 +59,33 @@ func ParseConnectorFile(file string, data []byte) (ConnectorFile, error) {
 	}
 	c.Config["name"] = c.Name
 	return c, nil
+}
+
+// ReadTransforms reads the transforms and predicates of a connector file, or of one that has
+// nothing else.
+func ReadTransforms(file string) ([]Transform, map[string]Predicate, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := parseSettings(file, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, p, err := ParseTransforms(c.Config)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
+	return t, p, err
+}
+
+// parseSettings reads JSON or properties.
+func parseSettings(file string, data []byte) (c ConnectorFile, err error) {
+	if isJSON(file, data) {
+		return parseConnectorJSON(file, bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")))
+	}
+	c.Config, err = ParseProperties(file, data)
+	return c, err
 }
 
 func readFile(file string) ([]byte, error) {

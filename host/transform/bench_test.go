@@ -93,5 +93,15 @@ func BenchmarkChain(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%s", fiveTransforms[i].Alias, name), func(b *testing.B) { benchmarkChain(b, fiveTransforms[i:i+1], schemaless) })
 		}
 	}
+	for name, options := range map[string]map[string]string{
+		"filter":        {"filter": "value.price > 10.0 && value.name != 'XX'"},
+		"topic":         {"topic": "topic + '-' + value.name"},
+		"set two":       {"set": "{'total': value.price * 2.0, 'name': value.name.lowerAscii()}"},
+		"counted costs": {"filter": "value.name.contains('z') == false"},
+	} {
+		b.Run("expression/"+name, func(b *testing.B) {
+			benchmarkChain(b, []config.Transform{{Alias: "x", Class: "Expression", Config: options}}, false)
+		})
+	}
 	b.Run("none", func(b *testing.B) { benchmarkChain(b, nil, false) })
 }

@@ -122,6 +122,12 @@ func (c *Chain) Apply(b *Batch) {
 	}
 }
 
+// Steps are the steps in order, to apply them one by one. Do not change them.
+func (c *Chain) Steps() []Step { return c.steps }
+
+// Apply runs the batch through the step.
+func (s *Step) Apply(b *Batch) { s.apply(b) }
+
 func (s *Step) apply(b *Batch) {
 	if s.Predicate != nil {
 		s.Predicate.Test(b, func(i int, holds bool) { b.records[i].skip = holds == s.Negate })

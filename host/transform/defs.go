@@ -7,6 +7,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/host/transform/expr"
 )
 
 const (
@@ -79,7 +80,41 @@ var classes = slices.Concat(
 	predicate("RecordIsTombstone", func(config.Values) (test, error) { return recordIsTombstone{}, nil }),
 	predicate("TopicNameMatches", newTopicNameMatches,
 		option("pattern", config.String, config.Required(), config.Medium, "The Java regular expression that the whole topic must match.", nonEmptyRegex)),
+	ownClasses(),
 )
+
+// ownClasses are those that Kafka Connect does not have.
+func ownClasses() []Class {
+	arrays := bothSides("FlattenArrays", newFlattenArrays,
+		option("fields", config.List, config.Text(""), config.High, "The arrays to flatten, by the names of their fields; none means all.", nil),
+		option("form", config.String, config.Text(arraysIndex), config.High, "index: one field for each item, name.0, name.1 and so on. join: one text of all items. json: one text of JSON.", config.OneOf(arraysIndex, arraysJoin, arraysJSON)),
+		option("delimiter", config.String, config.Text("."), config.Medium, "With index: what stands between the name and the number.", nil),
+		option("separator", config.String, config.Text(","), config.Medium, "With join: what stands between the items.", nil),
+		option("max.items", config.Int, config.Text("10"), config.Medium, "With index: the largest number of items. With a schema there are always as many fields, so that records have one schema; those without an item are null. A longer array fails.", config.Between(1, 1000)))
+	for i := range arrays {
+		arrays[i].Name = ownTransforms + arrays[i].Alias
+	}
+	return append(arrays, []Class{
+		{
+			Name: ownTransforms + "Expression", Alias: "Expression", Kind: config.TransformPlugin, step: newExpression,
+			Def: config.NewDef(
+				expressionOption("filter", expr.Bool, config.Null(), "Expression in CEL that says whether the record stays; others are dropped."),
+				expressionOption("topic", expr.String, config.Null(), "Expression for the new topic."),
+				expressionOption("key", expr.Any, config.Null(), "Expression for the new key."),
+				expressionOption("value", expr.Any, config.Null(), "Expression for the new value, in place of the whole old one."),
+				expressionOption("set", expr.Map, config.Null(), "Expression for a map of the fields to set in the value, by name."),
+				expressionOption("headers", expr.Map, config.Null(), "Expression for a map of the headers to set, by name; null removes one."),
+				expressionOption("timestamp", expr.Timestamp, config.Null(), "Expression for the new timestamp."),
+				costLimit),
+		},
+		{
+			Name: ownPredicates + "Expression", Alias: "Expression", Kind: config.PredicatePlugin, test: newExpressionTest,
+			Def: config.NewDef(
+				expressionOption("condition", expr.Bool, config.Required(), "Expression in CEL that says whether the predicate holds for the record."),
+				costLimit),
+		},
+	}...)
+}
 
 var replaceNull = option(replaceNullKey, config.Boolean, config.Text("true"), config.Medium,
 	"Whether null in a field that has a default is read as that default.", nil)

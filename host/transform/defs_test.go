@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,8 +27,9 @@ func TestDefinitions(t *testing.T) {
 	if err := json.Unmarshal(raw, &want); err != nil {
 		t.Fatal(err)
 	}
-	if len(want) != len(Classes()) {
-		t.Errorf("want %d classes, have %d", len(want), len(Classes()))
+	kafkas := slices.DeleteFunc(slices.Clone(Classes()), func(c Class) bool { return strings.HasPrefix(c.Name, "tailrace.") })
+	if len(want) != len(kafkas) {
+		t.Errorf("want %d classes, have %d", len(want), len(kafkas))
 	}
 	for class, keys := range want {
 		kind := config.TransformPlugin
