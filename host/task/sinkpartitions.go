@@ -41,7 +41,11 @@ func (r *sinkRun) onAssigned(ctx context.Context, tps []kafka.TopicPartition) {
 	}
 	r.assign(list)
 	token := r.token
-	if !r.await(ctx, func() bool { return r.answered[token] != nil }) && !r.over && r.stream != nil {
+	switch answered := r.await(ctx, func() bool { return r.answered[token] != nil }); {
+	case answered, r.over, r.stream == nil:
+	case r.ctx.Err() != nil:
+		r.fatal = context.Cause(r.ctx)
+	default:
 		r.fatal = &DrainTimeoutError{What: "it did not answer Assign", Call: r.stream.Call()}
 	}
 	delete(r.answered, token)
