@@ -1,7 +1,7 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-jdbc verify format generate bench chaos bench-wire clean
+.PHONY: help build run test fuzz test-jdbc verify format generate bench chaos bench-wire clean
 
 # The version that the binary tells: a tag, or the commit. A plugin has a version of its own.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -27,6 +27,9 @@ test: build ## Set up everything and run every test, with a real Kafka (TESTARGS
 
 test-jdbc: build ## Take 1,000,000 rows of each database through jdbc-source, with restarts and kills (minutes)
 	@TAILRACE_JDBC_ROWS=1000000 go test ./test/jdbc -v -timeout 45m
+
+fuzz: ## Fuzz the decoders one after another, FUZZTIME each (default 10m)
+	@tools/fuzz
 
 verify: ## Check format, lint, protocol compatibility, generated code and go.mod
 	@tools/verify

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/test/bounded"
 )
 
 func mustNew(t testing.TB, class string, props map[string]string) Converter {
@@ -136,7 +137,12 @@ func FuzzJsonToConnect(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		schema, wire, err := c.ToConnect(nil, "t", record)
+		var schema *data.Schema
+		var wire []byte
+		convert := func() { schema, wire, err = c.ToConnect(nil, "t", record) }
+		if convert(); !schemas { // a schema in a record is built once and kept; that takes more
+			bounded.Allocation(t, len(record), convert)
+		}
 		if err != nil {
 			return
 		}
@@ -158,7 +164,12 @@ func FuzzSimpleHeader(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, header []byte) {
-		schema, wire, err := (&simpleHeaderConverter{}).ToHeader(nil, "t", "h", header)
+		var schema *data.Schema
+		var wire []byte
+		var err error
+		bounded.Allocation(t, len(header), func() {
+			schema, wire, err = (&simpleHeaderConverter{}).ToHeader(nil, "t", "h", header)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

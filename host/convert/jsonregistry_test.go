@@ -9,6 +9,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/convert/jsonschema"
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/test/bounded"
 	"github.com/tailrace/tailrace/test/env"
 )
 
@@ -206,4 +207,66 @@ func TestANullOfAnOptionalJSONSchemaIsNoTombstone(t *testing.T) {
 	out, _, err = c.FromConnect(nil, topic, nil, nil)
 	require.NoError(t, err)
 	require.Nil(t, out)
+}
+
+// Payloads of JsonSchemaConverter and of JsonConverter with one schema that has every type.
+func FuzzJSONPayload(f *testing.F) {
+	s := everything()
+	f.Add([]byte(`{"i8":-8,"i16":null,"u":{"x":7},"pairs":[{"key":1,"value":"a"}],"map":{"k":{"x":1}},"list":[1,null]}`), true)
+	f.Add([]byte(`{"u":[1],"y":"AP8=","dec":1.5e2,"date":1,"time":86400000,"ts":-1}`), false)
+	f.Fuzz(func(t *testing.T, text []byte, byRegistry bool) {
+		b := jsonText(toUTF8(text))
+		at := b.space(0)
+		if _, err := b.value(at, 0); err != nil {
+			return
+		}
+		c := &jsonConverter{byRegistry: byRegistry, nullTakesDefault: true}
+		var wire []byte
+		var err error
+		bounded.Allocation(t, len(text), func() {
+			r := jsonReader{c: c, b: b}
+			wire, err = r.value(nil, s, at)
+		})
+		if err != nil {
+			return
+		}
+		if rest, err := data.SkipValue(s, wire); err != nil || len(rest) > 0 {
+			t.Fatalf("%q became wire bytes that are no value: %v, %d left", text, err, len(rest))
+		}
+		if _, _, err := c.FromConnect(nil, "t", s, wire); err != nil {
+			_ = err.Error() // a union without a value
+		}
+	})
+}
+
+// Schema texts of a registry, and values of whatever they say.
+func FuzzJSONSchema(f *testing.F) {
+	f.Add([]byte(`{"type":"object","title":"P","required":["a"],"properties":{"a":{"type":"integer","connect.index":1},"b":{"$ref":"#/definitions/E"}},"definitions":{"E":{"enum":["X",null,1]}}}`), []byte(`{"a":1,"b":"X"}`))
+	f.Add([]byte(`{"allOf":[{"oneOf":[{"type":"null"},{"type":["string","integer"]}]},{"$id":"x","properties":{"a":true}}]}`), []byte(`null`))
+	f.Add([]byte(`{"type":"array","items":{"type":"object","properties":{"key":{"type":"integer"},"value":{"default":[1]}}},"connect.type":"map"}`), []byte(`[]`))
+	f.Fuzz(func(t *testing.T, schema, text []byte) {
+		c := &jsonConverter{byRegistry: true, nullTakesDefault: true}
+		o := &jsonschema.Options{AdditionalProperties: true, FlattenSingleton: true}
+		s, err := jsonschema.Read(o, string(schema), nil, 1, false, jsonDefaults{c})
+		if err != nil {
+			_ = err.Error()
+			return
+		}
+		if again, err := jsonschema.Write(o, s, jsonDefaults{c}); err == nil && !json.Valid([]byte(again)) {
+			t.Fatalf("%s was written as %s", schema, again)
+		}
+		b := jsonText(toUTF8(text))
+		at := b.space(0)
+		if _, err := b.value(at, 0); err != nil {
+			return
+		}
+		r := jsonReader{c: c, b: b}
+		wire, err := r.value(nil, s, at)
+		if err != nil {
+			return
+		}
+		if rest, err := data.SkipValue(s, wire); err != nil || len(rest) > 0 {
+			t.Fatalf("%q became wire bytes that are no value: %v, %d left", text, err, len(rest))
+		}
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/test/bounded"
 )
 
 func testOptions(t require.TestingT, props map[string]string) *options {
@@ -305,13 +306,16 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0}, `"string"`)
 	f.Add(make([]byte, 12), text)
 	f.Fuzz(func(t *testing.T, b []byte, schema string) {
+		bounded.Allocation(t, len(b), func() {
+			_, _, _ = r.root.decode(nil, b)
+			_, _, _ = anyPlan.root.decode(nil, b)
+			_, _, _ = anyPlan.root.encode(nil, b)
+		})
 		if wire, _, err := r.root.decode(nil, b); err == nil {
 			if _, _, err := r.root.encode(nil, wire); err != nil {
 				t.Fatalf("a decoded value does not encode: %v", err)
 			}
 		}
-		_, _, _ = anyPlan.root.decode(nil, b)
-		_, _, _ = anyPlan.root.encode(nil, b)
 		if p, err := planRead(o, []string{schema}, 0); err == nil {
 			_, _, _ = p.root.decode(nil, b)
 		}
