@@ -22,11 +22,21 @@ type ConfigLog interface {
 
 // Runner runs the work of this worker. Stop and Start are called one at a time.
 type Runner interface {
+	// Settle returns when nothing runs here any more that the config log, as far as it was read at the call, has ended or
+	// replaced, or is cut off. It comes before each join: in the round that follows, the successors may start elsewhere.
+	Settle(ctx context.Context)
 	// Stop returns when none of the items runs any more, or is cut off for good, or
 	// ctx ends. It must not outlast rebalance.timeout.ms.
 	Stop(ctx context.Context, items []Item)
-	// Start begins to run the items and returns at once. Their statuses carry the generation.
-	Start(generation int32, items []Item)
+	// Start comes after every round and returns at once. The items are what is new for this worker; there may be none.
+	Start(round Standing, items []Item)
+}
+
+// Standing is the round of the group that work stands on.
+type Standing struct {
+	Generation int32
+	// ConfigOffset is how far the leader had read the config topic: ConfigSnapshot.Version.
+	ConfigOffset int64
 }
 
 // MemberConfig configures a Member.
@@ -55,7 +65,6 @@ type View struct {
 	Protocol   string // sessioned, compatible, default; empty while not joined
 	LeaderID   string
 	LeaderURL  string // empty while not joined
-	Running    []Item // what this worker is to run, sorted
 	// At the leader: where everything is, and the members' REST URLs.
 	Owners map[Item]string
 	URLs   map[string]string
@@ -85,6 +94,8 @@ type Member struct {
 
 	mu      sync.Mutex
 	view    View
+	met     bool  // the group has said what it knows of this worker
+	last    int32 // generation that was joined last
 	current map[Item]struct{}
 	// Of the leader's last round; only Divide writes them.
 	state  AssignState
@@ -143,9 +154,17 @@ func (m *Member) Rejoin() {
 func (m *Member) View() View {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	v := m.view
-	v.Running = slices.SortedFunc(maps.Keys(m.current), compareItems)
-	return v
+	return m.view
+}
+
+// Running is what this worker is to run, sorted.
+func (m *Member) Running() []Item { return m.notIn(nil) }
+
+// Generation is that of the last round that this worker joined; it stays when the membership is lost.
+func (m *Member) Generation() int32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last
 }
 
 // State says what the membership is doing.
@@ -180,10 +199,11 @@ func (h *memberHandler) Prepare(ctx context.Context) []kafka.GroupProtocol {
 	if eager {
 		m.stopAll(ctx)
 	}
+	offset := m.config.Snapshot().Version
+	m.runner.Settle(ctx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var current *Assignment
-	offset := m.config.Snapshot().Version
 	if m.view.Protocol != "" {
 		current = &Assignment{
 			Leader: m.view.LeaderID, LeaderURL: m.view.LeaderURL, ConfigOffset: offset,
@@ -217,7 +237,11 @@ func (h *memberHandler) Joined(ctx context.Context, join kafka.GroupJoin, messag
 		m.joinLater(time.Second)
 		return
 	}
-	m.see(join, a)
+	if !m.see(join, a) {
+		// The group has kept what it gave to the process before this one, whose work has ended with it.
+		m.group.Rejoin()
+		return
+	}
 	if a.Version == versionEager {
 		a.Revoked = m.notIn(a.Assigned)
 	}
@@ -226,12 +250,13 @@ func (h *memberHandler) Joined(ctx context.Context, join kafka.GroupJoin, messag
 		m.joinLater(m.cfg.Group.HeartbeatInterval)
 		return
 	}
-	if offset := m.config.Snapshot().Version; a.Err != NoError || offset != a.ConfigOffset {
-		// The division was made from another state than the one that is known here.
+	// A worker that has read further than the leader starts its part as well: it starts nothing that is not wanted any
+	// more, and asks for another round when it reads that one is needed.
+	if a.Err != NoError || m.config.Snapshot().Version < a.ConfigOffset {
 		m.group.Rejoin()
 		return
 	}
-	m.start(ctx, join.Generation, a.Assigned)
+	m.start(ctx, Standing{join.Generation, a.ConfigOffset}, a.Assigned)
 	if len(a.Revoked) > 0 && a.Version != versionEager {
 		m.group.Rejoin() // so that what was stopped is given to others
 	}
@@ -240,8 +265,9 @@ func (h *memberHandler) Joined(ctx context.Context, join kafka.GroupJoin, messag
 	}
 }
 
-// see takes over what the assignment says of the cluster.
-func (m *Member) see(join kafka.GroupJoin, a Assignment) {
+// see takes over what the assignment says of the cluster. It returns false for one that a static member gets when it
+// comes back: it was made for the process before.
+func (m *Member) see(join kafka.GroupJoin, a Assignment) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.again.Stop() // this round is at least as new as the one that asked
@@ -249,6 +275,9 @@ func (m *Member) see(join kafka.GroupJoin, a Assignment) {
 	if join.MemberID == join.LeaderID {
 		m.view.Owners, m.view.URLs = m.owners, m.urls
 	}
+	fresh := m.met || m.cfg.Group.InstanceID == ""
+	m.met, m.last = true, join.Generation
+	return fresh
 }
 
 // caughtUp reads the config topic as far as the leader had.
@@ -296,7 +325,7 @@ func (m *Member) stop(ctx context.Context, items []Item) {
 	}
 }
 
-func (m *Member) start(ctx context.Context, generation int32, items []Item) {
+func (m *Member) start(ctx context.Context, round Standing, items []Item) {
 	m.running.Lock()
 	defer m.running.Unlock()
 	m.mu.Lock()
@@ -308,8 +337,8 @@ func (m *Member) start(ctx context.Context, generation int32, items []Item) {
 		}
 	}
 	m.mu.Unlock()
-	if len(fresh) > 0 {
-		m.runner.Start(generation, fresh)
+	if ctx.Err() == nil {
+		m.runner.Start(round, fresh)
 	}
 }
 
@@ -323,6 +352,9 @@ func (h *memberHandler) Lost(ctx context.Context, why error) {
 	m.view = View{}
 	m.mu.Unlock()
 	m.log.Warn("this worker is out of its group and stops what it runs", "items", n, "error", why)
+	// The lease has ended one heartbeat before the session does: what has not stopped by then is cut off.
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Group.HeartbeatInterval)
+	defer cancel()
 	m.stopAll(ctx)
 }
 

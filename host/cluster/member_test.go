@@ -68,7 +68,9 @@ func (d desk) Stop(_ context.Context, items []Item) {
 	}
 }
 
-func (d desk) Start(_ int32, items []Item) {
+func (d desk) Settle(context.Context) {}
+
+func (d desk) Start(_ Standing, items []Item) {
 	d.board.mu.Lock()
 	defer d.board.mu.Unlock()
 	for _, i := range items {
@@ -180,12 +182,12 @@ func TestWorkersDivideTheWorkAndTakeItOver(t *testing.T) {
 			require.Equal(t, "http://"+leader.name+":8083/", follower.View().LeaderURL)
 			eventually(t, "the leader knows where all is", func() bool {
 				v := leader.View()
-				url, ok := v.OwnerURL(follower.View().Running[0])
+				url, ok := v.OwnerURL(follower.Running()[0])
 				return ok && url == "http://"+follower.name+":8083/" && len(v.Owners) == 9
 			})
 
 			require.NoError(t, leader.config.DeleteConnector(within(t), "c1"))
-			eventually(t, "what is deleted stops", func() bool { return b.total() == 6 && len(one.View().Running)+len(two.View().Running) == 6 })
+			eventually(t, "what is deleted stops", func() bool { return b.total() == 6 && len(one.Running())+len(two.Running()) == 6 })
 
 			start := time.Now()
 			one.leave(t)

@@ -13,7 +13,7 @@ var StandaloneWorkerDef = sync.OnceValue(func() *Def {
 // DistributedWorkerDef returns the keys of a distributed worker, Tailrace's own last.
 var DistributedWorkerDef = sync.OnceValue(func() *Def {
 	return NewDef(slices.Concat(workerKeysBeforeTLS, tlsKeys, workerKeysAfterTLS,
-		distributedKeysBeforeSASL, saslKeys, distributedKeysAfterSASL, tailraceWorkerKeys, restKeys)...)
+		distributedKeysBeforeSASL, saslKeys, distributedKeysAfterSASL, tailraceWorkerKeys, restKeys, tailraceClusterKeys)...)
 })
 
 // commonConnectorDef returns the keys that sources and sinks share.

@@ -93,3 +93,11 @@ var tailraceWorkerKeys = []Key{
 		Documentation: "Client settings that connectors may override when connector.client.config.override.policy is Allowlist.",
 	},
 }
+
+// tailraceClusterKeys are not in Kafka Connect 4.1.0 either, and exist in a distributed worker only.
+var tailraceClusterKeys = []Key{
+	{
+		Name: "group.instance.id", Type: String, Default: Null(), Importance: Low,
+		Documentation: "A name of its own for this worker that it keeps over restarts. If it is back within session.timeout.ms, no work of other workers moves. Unset: its work moves at once when it stops.",
+	},
+}

@@ -83,12 +83,16 @@ type REST struct {
 
 // Cluster are the settings of a distributed worker.
 type Cluster struct {
-	GroupID                   string
-	SessionTimeout            time.Duration
-	HeartbeatInterval         time.Duration
-	RebalanceTimeout          time.Duration
-	WorkerSyncTimeout         time.Duration
-	WorkerUnsyncBackoff       time.Duration
+	GroupID string
+	// InstanceID is group.instance.id: a name that this worker keeps over restarts; "" when unset.
+	InstanceID          string
+	SessionTimeout      time.Duration
+	HeartbeatInterval   time.Duration
+	RebalanceTimeout    time.Duration
+	WorkerSyncTimeout   time.Duration
+	WorkerUnsyncBackoff time.Duration
+	// ScheduledRebalanceMaxWait is 0 unless the user has set scheduled.rebalance.max.delay.ms: when a worker is gone, its
+	// work moves at once. Kafka Connect's default is five minutes.
 	ScheduledRebalanceMaxWait time.Duration
 	Protocol                  string // eager, compatible or sessioned
 	ExactlyOnceSource         string // disabled, preparing or enabled
@@ -300,6 +304,7 @@ func (w *Worker) readCluster(v Values) error {
 	}
 	c := &Cluster{
 		GroupID:                   v.Text("group.id"),
+		InstanceID:                v.Text("group.instance.id"),
 		SessionTimeout:            millis(v, "session.timeout.ms"),
 		HeartbeatInterval:         millis(v, "heartbeat.interval.ms"),
 		RebalanceTimeout:          millis(v, "rebalance.timeout.ms"),
@@ -318,6 +323,9 @@ func (w *Worker) readCluster(v Values) error {
 		VerificationAlgorithms:    v.List("inter.worker.verification.algorithms"),
 	}
 	w.Cluster = c
+	if _, given := w.Props["scheduled.rebalance.max.delay.ms"]; !given {
+		c.ScheduledRebalanceMaxWait = 0
+	}
 	var errs []error
 	for _, key := range []string{"group.id", "config.storage.topic", "offset.storage.topic", "status.storage.topic"} {
 		if v.Text(key) == "" {

@@ -215,3 +215,18 @@ func TestByteSizes(t *testing.T) {
 		require.Error(t, err, bad)
 	}
 }
+
+func TestWorkOfAGoneWorkerWaitsOnlyWhenTheUserAsksForIt(t *testing.T) {
+	props := map[string]string{
+		"bootstrap.servers": "localhost:9092", "group.id": "g", "config.storage.topic": "c", "offset.storage.topic": "o", "status.storage.topic": "s",
+		"key.converter": "JsonConverter", "value.converter": "JsonConverter", "group.instance.id": "one",
+	}
+	w, _, err := ParseWorker(Distributed, props)
+	require.NoError(t, err)
+	require.Zero(t, w.Cluster.ScheduledRebalanceMaxWait)
+	require.Equal(t, "one", w.Cluster.InstanceID)
+	props["scheduled.rebalance.max.delay.ms"] = "300000"
+	w, _, err = ParseWorker(Distributed, props)
+	require.NoError(t, err)
+	require.Equal(t, 5*time.Minute, w.Cluster.ScheduledRebalanceMaxWait)
+}

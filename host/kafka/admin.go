@@ -338,7 +338,8 @@ func coordinated(ctx context.Context, cfg *ClientConfig, request func() error) e
 	pause := backoff(cfg.RetryBackoff, cfg.RetryBackoffMax)
 	for attempt := 1; ; attempt++ {
 		err := request()
-		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) && !errors.Is(err, kerr.NotCoordinator) {
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) && !errors.Is(err, kerr.NotCoordinator) &&
+			!errors.Is(err, kerr.ConcurrentTransactions) {
 			return err
 		}
 		select {

@@ -202,7 +202,7 @@ func (m *GroupMember) run(ctx context.Context) {
 	s := &membership{GroupMember: m, wanted: true, generation: -1}
 	defer close(m.stopped)
 	defer s.settle()
-	tick := time.NewTicker(m.cfg.HeartbeatInterval / 4)
+	tick := time.NewTicker(m.beatInterval() / 2)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		s.checkLease()
@@ -245,6 +245,15 @@ func (s *membership) settle() {
 // lease is how long a member may go on without proof that the group still counts
 // on it. It ends before the session does, so that there is time to stop (I-5).
 func (s *membership) lease() time.Duration { return s.cfg.SessionTimeout - s.cfg.HeartbeatInterval }
+
+// maxBeatInterval is how late a member may hear that the group divides its work anew: the group waits for the slowest.
+const maxBeatInterval = 300 * time.Millisecond
+
+// beatInterval is how often heartbeats are sent: more often than HeartbeatInterval asks for, because the answer is how
+// a member hears of a new round.
+func (m *GroupMember) beatInterval() time.Duration {
+	return min(m.cfg.HeartbeatInterval, maxBeatInterval)
+}
 
 func (s *membership) checkLease() {
 	if since := time.Since(s.proven); s.joined && since > s.lease() {
@@ -300,7 +309,7 @@ func (s *membership) step(ctx context.Context) {
 		})
 	}
 	if s.id != "" && s.generation >= 0 && s.joined && s.beating == nil && now.After(s.nextBeat) {
-		s.nextBeat = now.Add(s.cfg.HeartbeatInterval)
+		s.nextBeat = now.Add(s.beatInterval())
 		s.beat(ctx)
 	}
 }
@@ -410,7 +419,7 @@ func (s *membership) finishJoin(ctx context.Context, r joinResult) {
 		return
 	}
 	s.failed, s.joined, s.generation, s.proven = 0, true, r.join.Generation, r.proven
-	s.nextBeat = time.Now().Add(s.cfg.HeartbeatInterval)
+	s.nextBeat = time.Now().Add(s.beatInterval())
 	s.publish(nil)
 	s.call(ctx, func(ctx context.Context) func() {
 		s.handler.Joined(ctx, r.join, r.assignment)
@@ -489,6 +498,6 @@ func (s *membership) finishHeartbeat(b heartbeatResult) {
 	case s.expelled(b.err):
 	default:
 		s.publish(newError("send a heartbeat to group", s.cfg.GroupID, b.err)) // the lease decides
-		s.nextBeat = time.Now().Add(s.cfg.HeartbeatInterval / 4)
+		s.nextBeat = time.Now().Add(s.beatInterval())
 	}
 }

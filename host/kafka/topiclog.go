@@ -270,6 +270,9 @@ func (l *TopicLog) Send(ctx context.Context, done func(error), entries ...LogEnt
 	l.producer.Produce(ctx, batch, func(r BatchResult) { done(r.Err()) })
 }
 
+// Flush returns when what was sent before is acknowledged or refused, or with ctx's error.
+func (l *TopicLog) Flush(ctx context.Context) error { return l.producer.Flush(ctx) }
+
 // BufferedBytes is the size of what was sent and is not acknowledged.
 func (l *TopicLog) BufferedBytes() int64 { return l.producer.BufferedBytes() }
 

@@ -49,6 +49,8 @@ type ConnectorSnapshot struct {
 
 	// The rest concerns a cluster and stays zero in a standalone worker.
 
+	// TasksVersion is the Version since which Tasks are as they are.
+	TasksVersion int64
 	// Inconsistent: the last set of task configurations in the topic is not whole
 	// (compaction met it halfway). The leader lets the connector make a new one.
 	Inconsistent bool

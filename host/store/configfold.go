@@ -29,6 +29,7 @@ type connectorFold struct {
 	taskCount   int                       // of the last commit
 	committed   bool                      // there was a commit since the connector exists
 	generation  int
+	version     int64 // of the last commit
 	applied     map[string]string
 
 	inconsistent   bool
@@ -148,7 +149,7 @@ func (e commitEvent) apply(f *ConfigFold) {
 		c.applied = c.config
 	}
 	c.deferred = nil
-	c.taskCount, c.committed, c.pendingFencing = e.tasks, true, true
+	c.taskCount, c.committed, c.pendingFencing, c.version = e.tasks, true, true, f.offset
 	f.changes.Tasks[e.connector] = struct{}{}
 }
 
@@ -192,7 +193,7 @@ func (f *ConfigFold) Snapshot() ConfigSnapshot {
 		}
 		s.Connectors[name] = ConnectorSnapshot{
 			Config: c.config, TargetState: c.targetState, Tasks: c.validTasks(),
-			Inconsistent: c.inconsistent, TaskGeneration: c.generation, AppliedConfig: c.applied,
+			Inconsistent: c.inconsistent, TaskGeneration: c.generation, TasksVersion: c.version, AppliedConfig: c.applied,
 			PendingFencing: c.pendingFencing, FencedTasks: c.fencedTasks, Fenced: c.fenced,
 		}
 	}

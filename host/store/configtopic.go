@@ -94,14 +94,18 @@ func (s *ConfigTopic) Refresh(ctx context.Context) error { return s.log.ReadToEn
 func (s *ConfigTopic) Health() kafka.Health { return s.log.Health() }
 
 // PutConnector implements ConfigStore. The properties come in the order of Java's
-// HashMap; PutConnectorProperties keeps one.
+// HashMap; PutConnectorInOrder keeps one.
 func (s *ConfigTopic) PutConnector(ctx context.Context, name string, config map[string]string, target TargetState) error {
-	return s.PutConnectorProperties(ctx, name, asHashMap(propertiesInOrder(config, nil)), target)
+	return s.putConnector(ctx, name, asHashMap(propertiesInOrder(config, nil)), target)
 }
 
-// PutConnectorProperties is PutConnector with the properties in the order in which
-// they shall stand in the topic. Kafka Connect keeps the order of the request.
-func (s *ConfigTopic) PutConnectorProperties(ctx context.Context, name string, properties []Property, target TargetState) error {
+// PutConnectorInOrder is PutConnector with the order in which the properties shall stand in the topic; one that is not in
+// order comes at the end. Kafka Connect keeps the order of the request.
+func (s *ConfigTopic) PutConnectorInOrder(ctx context.Context, name string, config map[string]string, order []string, target TargetState) error {
+	return s.putConnector(ctx, name, propertiesInOrder(config, order), target)
+}
+
+func (s *ConfigTopic) putConnector(ctx context.Context, name string, properties []Property, target TargetState) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var records []Record

@@ -214,6 +214,9 @@ func (s *StatusTopic) ResetTopics(ctx context.Context, connector string) error {
 	return s.write(ctx, nil, records...)
 }
 
+// Flush returns when the writes before it are in the topic, so that what another worker writes from now on comes later.
+func (s *StatusTopic) Flush(ctx context.Context) error { return s.log.Flush(ctx) }
+
 // Refresh reads what other workers have written until now.
 func (s *StatusTopic) Refresh(ctx context.Context) error { return s.log.ReadToEnd(ctx) }
 
