@@ -17,11 +17,12 @@ func (p *parts) serve() {
 		options.Headers = append(options.Headers, rest.HeaderRule(rule))
 	}
 	options.Metrics = metrics.Handler(p.worker, p.processes, p.logger)
+	options.Peers = p.peers
 	admin := options
 	admin.Metrics = nil
-	admin.Loggers = p.levels
+	admin.Loggers, admin.SetClusterLevel = p.levels, p.setClusterLevel
 	if settings.AdminListeners == nil {
-		options.Loggers = p.levels
+		options.Loggers, options.SetClusterLevel = p.levels, p.setClusterLevel
 	}
 	p.serveOn(rest.Handler(p.herder, options), p.listeners)
 	if len(p.admin) > 0 {

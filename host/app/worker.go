@@ -49,8 +49,13 @@ type parts struct {
 	security   rest.Security
 	processes  *plugin.Host
 	worker     *worker.Worker
-	herder     *herder.Standalone
-	undo       []func(context.Context) error
+	herder     herder.Herder
+	// load makes the connector of a file; nil in a cluster, which keeps its connectors itself.
+	load func(context.Context, config.ConnectorFile) error
+	// peers and setClusterLevel reach the other workers of a cluster; nil in a standalone worker.
+	peers           *rest.Peers
+	setClusterLevel rest.ClusterLevel
+	undo            []func(context.Context) error
 }
 
 func (p *parts) onClose(f func(context.Context) error) { p.undo = append(p.undo, f) }
@@ -96,7 +101,7 @@ func (a *app) run(ctx context.Context, r plan) error {
 		return err
 	}
 	for _, c := range r.connectors {
-		if err := p.herder.Load(ctx, c.ConnectorFile); err != nil {
+		if err := p.load(ctx, c.ConnectorFile); err != nil {
 			return fmt.Errorf("%s: %w", c.path, err)
 		}
 	}
@@ -118,45 +123,68 @@ func (p *parts) start(ctx context.Context) error {
 	if err := checkConverters(p.settings); err != nil {
 		return err
 	}
+	if p.settings.Mode == config.Distributed {
+		return p.startDistributed(ctx)
+	}
 	offsets, err := store.OpenFileOffsetStore(p.settings.OffsetStorageFile)
 	if err != nil {
 		return fmt.Errorf("offset.storage.file.filename: %w", err)
 	}
 	p.onClose(func(context.Context) error { return offsets.Close() })
-	if err := p.listen(ctx); err != nil {
+	b, err := p.startBase(ctx)
+	if err != nil {
 		return err
 	}
+	h := herder.NewStandalone(herder.StandaloneConfig{
+		Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Worker: p.newWorker(b, offsets), //nolint:contextcheck // lives until close
+		Configs: store.NewMemoryConfigStore(), Statuses: store.NewMemoryStatusStore(), Offsets: offsets,
+		WorkerID: p.advertised.Host, Logger: p.logger, About: b.about,
+	})
+	p.herder, p.load = h, h.Load
+	p.onClose(h.Close)
+	p.serve()
+	return nil
+}
+
+// base is what every worker stands on.
+type base struct {
+	host      *plugin.Host
+	catalogue *plugin.Catalogue
+	about     herder.About
+}
+
+// startBase takes the addresses, looks at the plugins and finds the broker.
+func (p *parts) startBase(ctx context.Context) (base, error) {
+	if err := p.listen(ctx); err != nil {
+		return base{}, err
+	}
 	if err := p.secure(); err != nil {
-		return err
+		return base{}, err
 	}
 	host, catalogue, err := openPlugins(p.settings.PluginPath, p.version, p.logger) //nolint:contextcheck // lives until close
 	if err != nil {
-		return err
+		return base{}, err
 	}
 	p.processes = host
 	p.onClose(func(context.Context) error { catalogue.Close(); return host.Close() })
 	clusterID, err := p.findBroker(ctx)
 	if err != nil {
-		return err
+		return base{}, err
 	}
-	p.herder = herder.NewStandalone(herder.StandaloneConfig{
-		Settings: p.settings, Plugins: catalogue, Processes: host,
-		Worker: func(l worker.Listener) herder.Worker { //nolint:contextcheck // lives until close
-			w := worker.New(worker.Config{
-				Settings: p.settings, Plugins: catalogue, Processes: host, Offsets: offsets, Listener: l, Logger: p.logger,
-				LogLevel: p.levels.ConnectorLevel,
-			})
-			p.levels.OnChange(w.ApplyLogLevels)
-			p.worker = w
-			return w
-		},
-		Configs: store.NewMemoryConfigStore(), Statuses: store.NewMemoryStatusStore(), Offsets: offsets,
-		WorkerID: p.advertised.Host, Logger: p.logger,
-		About: herder.About{Version: herder.CompatibleVersion, Commit: p.version, KafkaClusterID: clusterID},
-	})
-	p.onClose(p.herder.Close)
-	p.serve()
-	return nil
+	return base{host, catalogue, herder.About{Version: herder.CompatibleVersion, Commit: p.version, KafkaClusterID: clusterID}}, nil
+}
+
+// newWorker makes what runs connectors and tasks.
+func (p *parts) newWorker(b base, offsets store.OffsetStore) func(worker.Listener) herder.Worker {
+	return func(l worker.Listener) herder.Worker {
+		w := worker.New(worker.Config{
+			Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Offsets: offsets, Listener: l, Logger: p.logger,
+			LogLevel: p.levels.ConnectorLevel,
+		})
+		p.levels.OnChange(w.ApplyLogLevels)
+		p.worker = w
+		return w
+	}
 }
 
 // checkConverters finds out at the start what would otherwise fail every task.

@@ -17,8 +17,10 @@ import (
 type Commands struct {
 	Version    string
 	Standalone func(context.Context, Standalone) error
-	Dev        func(context.Context, Dev) error
-	Plugins    func(context.Context, PluginSource) (PluginListing, error)
+	// Distributed runs a worker of a cluster. It takes no connector files.
+	Distributed func(context.Context, Standalone) error
+	Dev         func(context.Context, Dev) error
+	Plugins     func(context.Context, PluginSource) (PluginListing, error)
 	// Transform runs records through a chain and hands over a result for each.
 	Transform func(ctx context.Context, o Lab, emit func(LabResult) error) error
 	// ParseConnector reads the text of a connector file; file is used in errors.
@@ -127,7 +129,7 @@ func newRoot(c Commands) *cobra.Command {
 	root.PersistentFlags().BoolVar(&logging.JSON, "log-json", false, "log as JSON, one object a line")
 	r := &remote{commands: c}
 	root.AddCommand(
-		newStandalone(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging), newTransform(c), newDoctor(r), newContext(r), newVersion(c),
+		newStandalone(c, &logging), newDistributed(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging), newTransform(c), newDoctor(r), newContext(r), newVersion(c),
 	)
 	wrapUsage(root)
 	return root
@@ -158,6 +160,21 @@ func newStandalone(c Commands, logging *Logging) *cobra.Command {
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.Standalone(cmd.Context(), Standalone{WorkerFile: args[0], ConnectorFiles: args[1:], Logging: *logging})
+		},
+	}
+}
+
+func newDistributed(c Commands, logging *Logging) *cobra.Command {
+	return &cobra.Command{
+		Use:   "distributed worker.properties",
+		Short: "Run a worker of a cluster, with Kafka Connect's distributed configuration file",
+		Long: "Runs one worker until SIGINT or SIGTERM. Workers with the same group.id and the same three internal topics are\n" +
+			"one cluster: each runs its part of the connectors and tasks, and when one stops, the others take its part over\n" +
+			"at once. The file is that of Kafka Connect's connect-distributed, and workers of Kafka Connect 4.1 may be in the\n" +
+			"same group. Connectors are created through the REST API of any worker.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.Distributed(cmd.Context(), Standalone{WorkerFile: args[0], Logging: *logging})
 		},
 	}
 }

@@ -41,6 +41,11 @@ func (s *core) modifyOffsets(ctx context.Context, name, done string, changes []O
 	defer unlock()
 	ctx, cancel := context.WithTimeout(ctx, offsetsTimeout)
 	defer cancel()
+	if s.quiet != nil {
+		if err := s.quiet(ctx, name); err != nil {
+			return "", err
+		}
+	}
 	resolveCtx, cancelResolve := context.WithTimeout(ctx, resolveTimeout)
 	defer cancelResolve()
 	resolved, err := s.plugins.Resolve(resolveCtx, javaTrim(c.Config["connector.class"]), javaTrim(c.Config["connector.plugin.version"]))

@@ -53,6 +53,8 @@ type core struct {
 	crew      *crew
 	// generation is that of the worker's group, for statuses; 0 in a standalone worker.
 	generation func() int
+	// quiet waits until no task of a stopped connector runs anywhere; nil when that is known.
+	quiet func(ctx context.Context, connector string) error
 
 	holding sync.Mutex
 	held    map[string]bool // connectors that must stay stopped: their offsets are being modified

@@ -23,6 +23,8 @@ const (
 	Forbidden
 	// Unavailable: the worker cannot do it now, but may later.
 	Unavailable
+	// NotReady: the worker has not read enough yet to tell.
+	NotReady
 )
 
 // Error is an answer of a Herder to a request that it cannot fulfil. Its text is for the user.

@@ -44,6 +44,13 @@ type Herder interface {
 	AlterOffsets(ctx context.Context, name string, changes []OffsetChange) (message string, err error)
 	ResetOffsets(ctx context.Context, name string) (message string, err error)
 
+	// Place says where a request must be carried out: the REST URL of another worker, or "" for this one. task counts for
+	// OwnsTask only. A standalone worker does everything itself.
+	Place(duty Duty, connector string, task int) (url string, err error)
+	// PutTasks and Fence are what the workers of a cluster ask of their leader; body is what was signed.
+	PutTasks(ctx context.Context, name string, tasks []map[string]string, body []byte, signature Signature) error
+	Fence(ctx context.Context, name string, signature Signature) error
+
 	Plugins(connectorsOnly bool) []Plugin
 	// PluginConfig lists the keys of a plugin; versions is a range or "" for any.
 	PluginConfig(class, versions string) ([]KeyInfo, error)

@@ -35,6 +35,10 @@ type letter struct {
 	division *[]map[string]string
 	// reported: the connector has told a state.
 	reported bool
+	// written is a version in which the connector's configuration was written: one that was started before it starts anew.
+	written int64
+	// stopBy is when what has to stop is cut off; zero: as usual.
+	stopBy time.Time
 }
 
 func (l *letter) add(more letter) {
@@ -47,6 +51,10 @@ func (l *letter) add(more letter) {
 		l.division = more.division
 	}
 	l.reported = l.reported || more.reported
+	l.written = max(l.written, more.written)
+	if l.stopBy.IsZero() || !more.stopBy.IsZero() && more.stopBy.Before(l.stopBy) {
+		l.stopBy = more.stopBy
+	}
 }
 
 // seen is how far a keeper has come.
@@ -116,8 +124,12 @@ func (k *keeper) turn() (idle bool) {
 		k.crew.divided(k.name, k.now.connector, *l.division)
 	}
 	d, at := k.crew.look(k.name)
+	l.anew.connector = l.anew.connector || k.now.version < l.written
 	todo := plan(d, k.now, l.anew)
-	k.carryOut(d, todo)
+	k.carryOut(d, todo, l.stopBy)
+	if todo.startConnector {
+		k.now.version = at.version
+	}
 	if !d.exists {
 		if err := k.crew.statuses.Forget(context.Background(), k.name); err != nil {
 			k.crew.logger.Warn("the status of a deleted connector could not be removed", "connector", k.name, "error", err)
@@ -130,14 +142,14 @@ func (k *keeper) turn() (idle bool) {
 	return k.now.connector == nil && len(k.now.tasks) == 0
 }
 
-func (k *keeper) carryOut(d desired, s steps) {
+func (k *keeper) carryOut(d desired, s steps, stopBy time.Time) {
 	if len(s.stopTasks) > 0 {
 		k.doing("stopping tasks")
-		k.stopTasks(d, s)
+		k.stopTasks(d, s, stopBy)
 	}
 	if s.stopConnector {
 		k.doing("stopping the connector")
-		ctx, cancel := context.WithTimeout(k.crew.force, stopConnectorTimeout)
+		ctx, cancel := k.stopping(stopConnectorTimeout, stopBy)
 		if err := k.crew.worker.StopConnector(ctx, k.name); err != nil {
 			k.crew.logger.Warn("a connector did not stop cleanly", "connector", k.name, "error", err)
 		}
@@ -168,13 +180,13 @@ func (k *keeper) carryOut(d desired, s steps) {
 	}
 }
 
-func (k *keeper) stopTasks(d desired, s steps) {
+func (k *keeper) stopTasks(d desired, s steps, stopBy time.Time) {
 	ids := make([]task.ID, 0, len(s.stopTasks))
 	for _, n := range s.stopTasks {
 		ids = append(ids, task.ID{Connector: k.name, Task: n})
 		delete(k.now.tasks, n)
 	}
-	ctx, cancel := context.WithTimeout(k.crew.force, k.crew.settings.TaskShutdownTimeout+stopTasksGrace)
+	ctx, cancel := k.stopping(k.crew.settings.TaskShutdownTimeout+stopTasksGrace, stopBy)
 	defer cancel()
 	if err := k.crew.worker.StopTasks(ctx, ids...); err != nil {
 		k.crew.logger.Warn("tasks did not stop cleanly", "connector", k.name, "error", err)
@@ -188,6 +200,15 @@ func (k *keeper) stopTasks(d desired, s steps) {
 			k.crew.logger.Warn("the status of a removed task could not be removed", "connector", k.name, "task", n, "error", err)
 		}
 	}
+}
+
+// stopping bounds a stop by a time of its own and by the moment that stopBy gives.
+func (k *keeper) stopping(limit time.Duration, stopBy time.Time) (context.Context, context.CancelFunc) {
+	deadline := time.Now().Add(limit)
+	if !stopBy.IsZero() && stopBy.Before(deadline) {
+		deadline = stopBy
+	}
+	return context.WithDeadline(k.crew.force, deadline)
 }
 
 // unassigned shows that the connector does not run here any more.

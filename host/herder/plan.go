@@ -11,6 +11,7 @@ import (
 type running struct {
 	// connector is the configuration that the connector was started with, nil when it does not run.
 	connector map[string]string
+	version   int64 // of the configurations when the connector was started
 	target    store.TargetState
 	tasks     map[int]runningTask
 }

@@ -19,7 +19,7 @@ func TestPlan(t *testing.T) {
 	started := func(tasks map[int]runningTask) desired {
 		return desired{true, props("c"), store.TargetStarted, tasks, 2}
 	}
-	runs := func(tasks map[int]runningTask) running { return running{props("c"), store.TargetStarted, tasks} }
+	runs := func(tasks map[int]runningTask) running { return running{props("c"), 1, store.TargetStarted, tasks} }
 	for name, c := range map[string]struct {
 		want desired
 		now  running

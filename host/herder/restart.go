@@ -53,35 +53,43 @@ func (s *Standalone) Restart(ctx context.Context, name string, request RestartRe
 	if _, ok := s.configs.Snapshot().Connectors[name]; !ok {
 		return nil, failed(NotFound, "Unknown connector: %s", name)
 	}
+	plain := !request.IncludeTasks && !request.OnlyFailed
 	status, err := s.Status(name)
 	if err != nil {
-		if !request.IncludeTasks && !request.OnlyFailed {
+		if plain {
 			s.crew.send(name, letter{anew: wish{connector: true}})
 			return nil, nil //nolint:nilnil // no status is asked for
 		}
 		return nil, err
 	}
 	p := planRestart(status, request)
-	p.apply(&status)
-	if p.connector {
-		s.noteRestart(ctx, name, status.Connector, func(st store.Status) error { return s.statuses.PutConnector(ctx, name, st) })
-	}
-	for _, t := range status.Tasks {
-		if t.State == string(store.StateRestarting) {
-			s.noteRestart(ctx, name, t.InstanceStatus, func(st store.Status) error {
-				return s.statuses.PutTask(ctx, store.TaskID{Connector: name, Task: t.ID}, st)
-			})
-		}
-	}
-	s.crew.send(name, letter{anew: p.wish()})
-	if !request.IncludeTasks && !request.OnlyFailed {
+	s.restart(ctx, name, p, status)
+	if plain {
 		return nil, nil //nolint:nilnil // no status is asked for
 	}
+	p.apply(&status)
 	return &status, nil
 }
 
+// restart shows what is about to be restarted on this worker, and does it. status is what was shown before.
+func (s *core) restart(ctx context.Context, name string, p restartPlan, status Status) {
+	if p.connector {
+		s.noteRestart(name, status.Connector, func(st store.Status) error { return s.statuses.PutConnector(ctx, name, st) })
+	}
+	before := map[int]InstanceStatus{}
+	for _, t := range status.Tasks {
+		before[t.ID] = t.InstanceStatus
+	}
+	for _, n := range p.tasks {
+		s.noteRestart(name, before[n], func(st store.Status) error {
+			return s.statuses.PutTask(ctx, store.TaskID{Connector: name, Task: n}, st)
+		})
+	}
+	s.crew.send(name, letter{anew: p.wish()})
+}
+
 // noteRestart shows RESTARTING. A lost status does no harm, so a failure is only logged.
-func (s *core) noteRestart(_ context.Context, name string, status InstanceStatus, put func(store.Status) error) {
+func (s *core) noteRestart(name string, status InstanceStatus, put func(store.Status) error) {
 	err := put(store.Status{State: store.StateRestarting, Trace: status.Trace, WorkerID: s.workerID, Generation: s.generation(), Version: status.Version})
 	if err != nil {
 		s.logger.Warn("a status could not be stored", "connector", name, "error", err)
@@ -97,11 +105,7 @@ func (s *Standalone) RestartTask(ctx context.Context, name string, task int) err
 	if task < 0 || task >= len(c.Tasks) {
 		return failed(NotFound, "Unknown task: %s-%d", name, task)
 	}
-	id := store.TaskID{Connector: name, Task: task}
-	status, _ := s.statuses.Task(id)
-	s.noteRestart(ctx, name, InstanceStatus{Trace: status.Trace, Version: status.Version}, func(st store.Status) error {
-		return s.statuses.PutTask(ctx, id, st)
-	})
-	s.crew.send(name, letter{anew: wish{tasks: map[int]bool{task: true}}})
+	status, _ := s.Status(name)
+	s.restart(ctx, name, restartPlan{tasks: []int{task}}, status)
 	return nil
 }

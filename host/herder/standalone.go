@@ -82,3 +82,19 @@ func (s *Standalone) Close(ctx context.Context) error {
 func (s *Standalone) Health(context.Context) Health {
 	return Health{Healthy, "Worker has completed startup and is ready to handle requests."}
 }
+
+// Place implements Herder.
+func (s *Standalone) Place(Duty, string, int) (string, error) { return "", nil }
+
+// PutTasks implements Herder.
+func (s *Standalone) PutTasks(context.Context, string, []map[string]string, []byte, Signature) error {
+	return failed(Internal, "Kafka Connect in standalone mode does not support externally setting task configurations.")
+}
+
+// Fence implements Herder.
+func (s *Standalone) Fence(_ context.Context, _ string, signature Signature) error {
+	if signature.Algorithm != "" && signature.Algorithm != "HmacSHA256" {
+		return failed(BadRequest, "Algorithm %s not available", signature.Algorithm)
+	}
+	return failed(Internal, "Kafka Connect in standalone mode does not support exactly-once source connectors.")
+}

@@ -53,6 +53,7 @@ var statusOf = map[herder.Kind]int{
 	herder.Conflict:    http.StatusConflict,
 	herder.Forbidden:   http.StatusForbidden,
 	herder.Unavailable: http.StatusInternalServerError, // Kafka Connect's status for its timeouts
+	herder.NotReady:    http.StatusServiceUnavailable,
 }
 
 // refuse answers with what a handler's error means.

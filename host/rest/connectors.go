@@ -103,11 +103,7 @@ func (in *reader) scalarInto(what string, into *string) error {
 
 // locate says where a new connector is, by the name that the client called the worker.
 func locate(w http.ResponseWriter, r *http.Request, name string) {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	w.Header().Set("Location", scheme+"://"+r.Host+"/connectors/"+url.PathEscape(name))
+	w.Header().Set("Location", baseOf(r)+"/connectors/"+url.PathEscape(name))
 }
 
 func (a *api) getConnector(w http.ResponseWriter, r *http.Request) {

@@ -55,6 +55,16 @@ func (h *knownHerder) Health(context.Context) herder.Health {
 
 func (h *knownHerder) Connectors() []string { return nil }
 
+func (h *knownHerder) Place(herder.Duty, string, int) (string, error) { return "", nil }
+
+func (h *knownHerder) PutTasks(context.Context, string, []map[string]string, []byte, herder.Signature) error {
+	return (&herder.Standalone{}).PutTasks(context.Background(), "", nil, nil, herder.Signature{})
+}
+
+func (h *knownHerder) Fence(_ context.Context, _ string, s herder.Signature) error {
+	return (&herder.Standalone{}).Fence(context.Background(), "", s)
+}
+
 func (h *knownHerder) Connector(name string) (herder.Connector, error) {
 	h.asked = append(h.asked, name)
 	return connector(name), h.lookup(name)

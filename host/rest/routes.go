@@ -23,6 +23,8 @@ type Options struct {
 	Loggers Loggers
 	// SetClusterLevel carries out scope=cluster; nil when the worker is alone.
 	SetClusterLevel ClusterLevel
+	// Peers are the other workers; nil when the worker is alone.
+	Peers *Peers
 	// Metrics is served at /metrics; nil serves none.
 	Metrics http.Handler
 	CORS    CORS
@@ -79,21 +81,21 @@ func (a *api) table() map[string]methods {
 	return map[string]methods{
 		"/":                                           {http.MethodGet: a.root},
 		"/health":                                     {http.MethodGet: a.health},
-		"/connectors":                                 {http.MethodGet: a.listConnectors, http.MethodPost: a.createConnector},
-		connector:                                     {http.MethodGet: a.getConnector, http.MethodDelete: a.deleteConnector},
-		connector + "/config":                         {http.MethodGet: a.getConfig, http.MethodPut: a.putConfig, http.MethodPatch: a.patchConfig},
+		"/connectors":                                 {http.MethodGet: a.listConnectors, http.MethodPost: a.at(herder.Leads, a.createConnector)},
+		connector:                                     {http.MethodGet: a.getConnector, http.MethodDelete: a.at(herder.Leads, a.deleteConnector)},
+		connector + "/config":                         {http.MethodGet: a.getConfig, http.MethodPut: a.at(herder.Leads, a.putConfig), http.MethodPatch: a.at(herder.Leads, a.patchConfig)},
 		connector + "/status":                         {http.MethodGet: a.getStatus},
 		connector + "/topics":                         {http.MethodGet: a.getTopics},
 		connector + "/topics/reset":                   {http.MethodPut: a.resetTopics},
 		connector + "/pause":                          {http.MethodPut: a.pause},
 		connector + "/resume":                         {http.MethodPut: a.resume},
-		connector + "/stop":                           {http.MethodPut: a.stop},
-		connector + "/restart":                        {http.MethodPost: a.restart},
-		connector + "/offsets":                        {http.MethodGet: a.getOffsets, http.MethodPatch: a.alterOffsets, http.MethodDelete: a.resetOffsets},
-		connector + "/tasks":                          {http.MethodGet: a.getTasks, http.MethodPost: a.postTasks},
+		connector + "/stop":                           {http.MethodPut: a.at(herder.Leads, a.stop)},
+		connector + "/restart":                        {http.MethodPost: a.atPlaceOfRestart(a.restart)},
+		connector + "/offsets":                        {http.MethodGet: a.getOffsets, http.MethodPatch: a.at(herder.Leads, a.alterOffsets), http.MethodDelete: a.at(herder.Leads, a.resetOffsets)},
+		connector + "/tasks":                          {http.MethodGet: a.getTasks, http.MethodPost: a.at(herder.Leads, a.postTasks)},
 		connector + "/tasks/{task}/status":            {http.MethodGet: a.getTaskStatus},
-		connector + "/tasks/{task}/restart":           {http.MethodPost: a.restartTask},
-		connector + "/fence":                          {http.MethodPut: a.fence},
+		connector + "/tasks/{task}/restart":           {http.MethodPost: a.at(herder.OwnsTask, a.restartTask)},
+		connector + "/fence":                          {http.MethodPut: a.at(herder.Leads, a.fence)},
 		"/connector-plugins":                          {http.MethodGet: a.listPlugins},
 		"/connector-plugins/{plugin}/config":          {http.MethodGet: a.pluginConfig},
 		"/connector-plugins/{plugin}/config/validate": {http.MethodPut: a.validate},

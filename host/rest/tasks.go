@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/tailrace/tailrace/host/access"
+	"github.com/tailrace/tailrace/host/herder"
 )
 
 // taskParam reads the task's number; what is no number is no path to Kafka Connect.
@@ -46,15 +47,32 @@ func (a *api) restartTask(w http.ResponseWriter, r *http.Request) {
 }
 
 // postTasks and fence are what workers of a cluster ask of their leader.
-func (a *api) postTasks(w http.ResponseWriter, _ *http.Request) {
-	problem(w, http.StatusInternalServerError, "Kafka Connect in standalone mode does not support externally setting task configurations.")
+func (a *api) postTasks(w http.ResponseWriter, r *http.Request) {
+	in, err := open(r)
+	var tasks []map[string]string
+	if err == nil {
+		err = in.list("the request", func() error {
+			cfg, _, err := in.config("a task configuration")
+			task := make(map[string]string, len(cfg))
+			for k, v := range cfg {
+				if v != nil {
+					task[k] = *v
+				}
+			}
+			tasks = append(tasks, task)
+			return err
+		})
+	}
+	if err == nil {
+		err = a.herder.PutTasks(r.Context(), param(r, "connector"), tasks, in.text, signatureOf(r))
+	}
+	done(w, http.StatusNoContent, err)
 }
 
 func (a *api) fence(w http.ResponseWriter, r *http.Request) {
-	const header = "X-Connect-Request-Signature-Algorithm"
-	if algorithm := r.Header.Get(header); algorithm != "" && algorithm != "HmacSHA256" {
-		problem(w, http.StatusBadRequest, "Algorithm "+algorithm+" not available")
-		return
-	}
-	problem(w, http.StatusInternalServerError, "Kafka Connect in standalone mode does not support exactly-once source connectors.")
+	done(w, http.StatusNoContent, a.herder.Fence(r.Context(), param(r, "connector"), signatureOf(r)))
+}
+
+func signatureOf(r *http.Request) herder.Signature {
+	return herder.Signature{Algorithm: r.Header.Get(headerSignatureAlgorithm), Value: r.Header.Get(headerSignature)}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ import (
 	"github.com/tailrace/tailrace/test/openapitest"
 )
 
-// Worker is a running `tailrace standalone`. It belongs to its test.
+// Worker is a running `tailrace standalone` or, with Config.Group, `tailrace distributed`. It belongs to its test.
 type Worker struct {
 	T    testing.TB
 	cmd  *exec.Cmd
@@ -36,6 +37,17 @@ type Config struct {
 	PluginPath string            // the built plugins when empty
 	Props      map[string]string // more worker properties
 	Dir        string            // state; a temporary folder when empty
+	// Group makes it a distributed worker of the cluster of that name, with the internal topics of GroupProps.
+	Group string
+}
+
+// GroupProps are the worker properties of a cluster on one broker, for Tailrace and for Kafka Connect.
+func GroupProps(group string) map[string]string {
+	return map[string]string{
+		"group.id": group, "config.storage.topic": group + "-configs", "offset.storage.topic": group + "-offsets", "status.storage.topic": group + "-status",
+		"config.storage.replication.factor": "1", "offset.storage.replication.factor": "1", "status.storage.replication.factor": "1",
+		"offset.storage.partitions": "5",
+	}
 }
 
 // Start writes worker.properties and waits until REST answers.
@@ -50,13 +62,19 @@ func Start(t testing.TB, c Config) *Worker {
 	}
 	port := FreePort(t)
 	props := map[string]string{
-		"bootstrap.servers":            c.Bootstrap,
-		"key.converter":                "org.apache.kafka.connect.storage.StringConverter",
-		"value.converter":              "org.apache.kafka.connect.storage.StringConverter",
-		"offset.storage.file.filename": filepath.Join(c.Dir, "connect.offsets"),
-		"offset.flush.interval.ms":     "500",
-		"plugin.path":                  c.PluginPath,
-		"listeners":                    "http://127.0.0.1:" + strconv.Itoa(port),
+		"bootstrap.servers":        c.Bootstrap,
+		"key.converter":            "org.apache.kafka.connect.storage.StringConverter",
+		"value.converter":          "org.apache.kafka.connect.storage.StringConverter",
+		"offset.flush.interval.ms": "500",
+		"plugin.path":              c.PluginPath,
+		"listeners":                "http://127.0.0.1:" + strconv.Itoa(port),
+	}
+	mode := "standalone"
+	if c.Group != "" {
+		mode = "distributed"
+		maps.Copy(props, GroupProps(c.Group))
+	} else {
+		props["offset.storage.file.filename"] = filepath.Join(c.Dir, "connect.offsets")
 	}
 	for k, v := range c.Props {
 		props[k] = v
@@ -69,7 +87,7 @@ func Start(t testing.TB, c Config) *Worker {
 	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &Worker{T: t, url: "http://127.0.0.1:" + strconv.Itoa(port), args: []string{filepath.Join(bin, "tailrace"), "standalone", file}}
+	w := &Worker{T: t, url: "http://127.0.0.1:" + strconv.Itoa(port), args: []string{filepath.Join(bin, "tailrace"), mode, file}}
 	w.Start()
 	t.Cleanup(func() {
 		w.Stop()
@@ -194,11 +212,17 @@ func (w *Worker) CreateOnly(name string, config map[string]string) {
 
 // Status is the answer of GET /connectors/{name}/status.
 type Status struct {
-	Connector struct{ State, Trace string }
+	Connector InstanceStatus
 	Tasks     []struct {
-		ID           int
-		State, Trace string
+		ID int
+		InstanceStatus
 	}
+}
+
+// InstanceStatus is the state of a connector or task.
+type InstanceStatus struct {
+	State, Trace string
+	WorkerID     string `json:"worker_id"`
 }
 
 // Status asks for the status; text is the answer as it came.
