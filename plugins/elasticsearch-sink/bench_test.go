@@ -32,14 +32,17 @@ func BenchmarkDocument(b *testing.B) {
 				b.Fatal(err)
 			}
 			var body, id, quoted []byte
-			index := []byte(`"index"`)
+			verbs, err := bulk.NewVerbs("index")
+			if err != nil {
+				b.Fatal(err)
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				if id, err = document.AppendID(id[:0], data.StringSchema, key); err != nil {
 					b.Fatal(err)
 				}
 				quoted = document.AppendString(quoted[:0], id)
-				body = bulk.AppendIndex(body[:0], &bulk.Action{Index: index, ID: quoted, Version: 12345})
+				body = verbs.AppendIndex(body[:0], &bulk.Action{ID: quoted, Version: 12345})
 				if body, err = plan.Append(body, wire, -1); err != nil {
 					b.Fatal(err)
 				}

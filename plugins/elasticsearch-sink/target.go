@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tailrace/tailrace/plugins/elasticsearch-sink/internal/bulk"
 	"github.com/tailrace/tailrace/plugins/elasticsearch-sink/internal/document"
 	"github.com/tailrace/tailrace/plugins/elasticsearch-sink/internal/index"
 	"github.com/tailrace/tailrace/plugins/elasticsearch-sink/internal/rest"
@@ -16,7 +17,7 @@ import (
 type target struct {
 	topic, period string
 	name          string
-	quoted        []byte // name as JSON
+	verbs         *bulk.Verbs
 	keyIgnore     bool
 	schemaIgnore  bool
 	// exists, mapped: what the server has, as far as is known.
@@ -62,11 +63,15 @@ func (t *targets) of(topic string, millis int64) (*target, error) {
 	if err != nil {
 		return nil, &document.Error{Reason: err.Error()}
 	}
+	verbs, err := bulk.NewVerbs(name)
+	if err != nil {
+		return nil, &document.Error{Reason: err.Error()}
+	}
 	if len(t.known) >= maxTargets {
 		clear(t.known) // those in use come back with one request each
 	}
 	t.last = &target{
-		topic: topic, period: period, name: name, quoted: document.AppendString(nil, []byte(name)),
+		topic: topic, period: period, name: name, verbs: verbs,
 		keyIgnore:    t.cfg.KeyIgnore || slices.Contains(t.cfg.KeyIgnoreTo, topic),
 		schemaIgnore: t.cfg.SchemaIgnore || slices.Contains(t.cfg.SchemaIgnTo, topic),
 	}

@@ -35,6 +35,8 @@ type task struct {
 	flow    *flow.Flow
 	targets *targets
 	routing []string
+	upsert  bool
+	stream  bool
 
 	parts   map[connect.TopicPartition]*flow.Partition
 	open    []*flow.Batch // by lane, nil when the lane has it
@@ -48,7 +50,6 @@ type task struct {
 	invalid []connect.RecordError
 
 	id, quotedID, route, quotedRoute []byte
-	action                           bulk.Action
 }
 
 func (t *task) Start(_ context.Context, raw connect.Config, sc *connect.SinkContext) error {
@@ -57,6 +58,7 @@ func (t *task) Start(_ context.Context, raw connect.Config, sc *connect.SinkCont
 		return err
 	}
 	t.cfg, t.ctx, t.seed = cfg, sc, maphash.MakeSeed()
+	t.upsert, t.stream = cfg.WriteMethod == "UPSERT", cfg.stream()
 	t.parts, t.plans = map[connect.TopicPartition]*flow.Partition{}, map[*data.Schema]*document.Plan{}
 	if cfg.RoutingField != "" {
 		t.routing = strings.Split(cfg.RoutingField, ".")
@@ -154,16 +156,25 @@ func (t *task) write(ctx context.Context, rec *connect.SinkRecord, part *flow.Pa
 	if err := t.name(rec, to); err != nil {
 		return err
 	}
-	item := bulk.Item{Doc: maphash.Bytes(t.seed, t.id)}
+	action := bulk.Action{ID: t.quotedID, Version: -1}
+	if t.cfg.Routing {
+		if action.Routing, err = t.routeOf(rec); err != nil {
+			return err
+		}
+	}
+	var item bulk.Item
 	lane := t.current
 	if !to.keyIgnore {
+		item.Doc = maphash.Bytes(t.seed, t.id)
 		lane = int(item.Doc % uint64(len(t.open))) // I-6: one lane, one order
+	} else {
+		item.Doc = rec.Seq() // documents of their own
 	}
 	b, err := t.batch(ctx, lane)
 	if err != nil {
 		return err
 	}
-	if err := t.encode(b, &item, to, plan, rec, gone); err != nil {
+	if err := t.encode(b, &item, &action, to, plan, rec, gone); err != nil {
 		return err
 	}
 	b.Items = append(b.Items, item)
@@ -188,7 +199,7 @@ func (t *task) ready(ctx context.Context, to *target, s *data.Schema) error {
 	return err
 }
 
-// name sets the id and the routing of the action.
+// name sets the id.
 func (t *task) name(rec *connect.SinkRecord, to *target) (err error) {
 	t.id = t.id[:0]
 	if to.keyIgnore {
@@ -199,10 +210,11 @@ func (t *task) name(rec *connect.SinkRecord, to *target) (err error) {
 		return err
 	}
 	t.quotedID = document.AppendString(t.quotedID[:0], t.id)
-	t.action = bulk.Action{Index: to.quoted, ID: t.quotedID, Version: -1}
-	if !t.cfg.Routing {
-		return nil
-	}
+	return nil
+}
+
+// routeOf is the routing value as JSON; nil for none.
+func (t *task) routeOf(rec *connect.SinkRecord) (_ []byte, err error) {
 	var ok bool
 	if t.routing == nil {
 		t.route, ok, err = document.AppendField(t.route[:0], rec.KeySchema(), rec.KeyWire(), nil)
@@ -210,35 +222,35 @@ func (t *task) name(rec *connect.SinkRecord, to *target) (err error) {
 		t.route, ok, err = document.AppendField(t.route[:0], rec.ValueSchema(), rec.ValueWire(), t.routing)
 	}
 	if err != nil {
-		return &document.Error{Reason: "its routing cannot be read: " + err.Error()}
+		return nil, &document.Error{Reason: "its routing cannot be read: " + err.Error()}
 	}
-	if ok && len(t.route) > 0 {
-		t.quotedRoute = document.AppendString(t.quotedRoute[:0], t.route)
-		t.action.Routing = t.quotedRoute
+	if !ok || len(t.route) == 0 {
+		return nil, nil
 	}
-	return nil
+	t.quotedRoute = document.AppendString(t.quotedRoute[:0], t.route)
+	return t.quotedRoute, nil
 }
 
 // encode appends the lines of an item; on an error the batch is as before.
-func (t *task) encode(b *flow.Batch, item *bulk.Item, to *target, plan *document.Plan, rec *connect.SinkRecord, gone bool) error {
+func (t *task) encode(b *flow.Batch, item *bulk.Item, action *bulk.Action, to *target, plan *document.Plan, rec *connect.SinkRecord, gone bool) error {
 	start, out := len(b.Body), b.Body
-	upsert := t.cfg.WriteMethod == "UPSERT"
+	upsert := t.upsert
 	timestamp, tail := int64(-1), "\n"
-	if !to.keyIgnore && !upsert && !t.cfg.stream() {
+	if !to.keyIgnore && !upsert && !t.stream {
 		// The offset orders the writes of a document for ever: after a restart, older ones are refused as done.
-		t.action.Version, item.Versioned = rec.Offset(), true
+		action.Version, item.Versioned = rec.Offset(), true
 	}
 	switch {
 	case gone:
-		b.Body = bulk.AppendDelete(out, &t.action)
+		b.Body = to.verbs.AppendDelete(out, action)
 		item.End = len(b.Body)
 		return nil
-	case t.cfg.stream():
-		out, timestamp = bulk.AppendCreate(out, &t.action), max(rec.TimestampMillis(), 0)
+	case t.stream:
+		out, timestamp = to.verbs.AppendCreate(out, action), max(rec.TimestampMillis(), 0)
 	case upsert:
-		out, tail = bulk.AppendUpdate(out, &t.action), bulk.EndUpdate+"\n"
+		out, tail = to.verbs.AppendUpdate(out, action), bulk.EndUpdate+"\n"
 	default:
-		out = bulk.AppendIndex(out, &t.action)
+		out = to.verbs.AppendIndex(out, action)
 	}
 	out, err := plan.Append(out, rec.ValueWire(), timestamp)
 	if err != nil {

@@ -8,14 +8,16 @@ import (
 )
 
 func TestTheLinesOfEachAction(t *testing.T) {
-	plain := &Action{Index: []byte(`"i"`), ID: []byte(`"a"`), Version: -1}
-	full := &Action{Index: []byte(`"i"`), ID: []byte(`"a"`), Routing: []byte(`"r"`), Version: 7}
+	v, err := NewVerbs("i")
+	require.NoError(t, err)
+	plain := &Action{ID: []byte(`"a"`), Version: -1}
+	full := &Action{ID: []byte(`"a"`), Routing: []byte(`"r"`), Version: 7}
 	for want, got := range map[string][]byte{
-		`{"index":{"_index":"i","_id":"a"}}` + "\n":                                                            AppendIndex(nil, plain),
-		`{"index":{"_index":"i","_id":"a","routing":"r","version_type":"external","version":7}}` + "\n":        AppendIndex(nil, full),
-		`{"create":{"_index":"i","_id":"a"}}` + "\n":                                                           AppendCreate(nil, plain),
-		`{"delete":{"_index":"i","_id":"a","routing":"r","version_type":"external","version":7}}` + "\n":       AppendDelete(nil, full),
-		`{"update":{"_index":"i","_id":"a","retry_on_conflict":3}}` + "\n" + `{"doc":{},"doc_as_upsert":true}`: append(AppendUpdate(nil, plain), "{}"+EndUpdate...),
+		`{"index":{"_index":"i","_id":"a"}}` + "\n":                                                            v.AppendIndex(nil, plain),
+		`{"index":{"_index":"i","_id":"a","routing":"r","version_type":"external","version":7}}` + "\n":        v.AppendIndex(nil, full),
+		`{"create":{"_index":"i","_id":"a"}}` + "\n":                                                           v.AppendCreate(nil, plain),
+		`{"delete":{"_index":"i","_id":"a","routing":"r","version_type":"external","version":7}}` + "\n":       v.AppendDelete(nil, full),
+		`{"update":{"_index":"i","_id":"a","retry_on_conflict":3}}` + "\n" + `{"doc":{},"doc_as_upsert":true}`: append(v.AppendUpdate(nil, plain), "{}"+EndUpdate...),
 	} {
 		require.Equal(t, want, string(got))
 	}

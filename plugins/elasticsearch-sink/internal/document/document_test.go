@@ -197,6 +197,22 @@ func TestFieldsAreFoundByTheirPath(t *testing.T) {
 	}
 }
 
+// Numbers are written as strconv writes them, with or without the short way.
+func TestAnyFloatIsItsShortestText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cents := float64(rapid.Int64Range(-1e16, 1e16).Draw(t, "cents")) / 100
+		v := rapid.OneOf(rapid.Float64(), rapid.Just(cents), rapid.Just(math.Nextafter(cents, 1e300)), rapid.Just(math.Copysign(0, -1))).Draw(t, "v")
+		got, err := appendFloat(nil, v, 64)
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			require.Error(t, err)
+			return
+		}
+		want, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.Equal(t, strings.Replace(string(want), "e-0", "e-", 1), strings.Replace(string(got), "e-0", "e-", 1))
+	})
+}
+
 // Whatever a string holds, the document is one line of valid JSON that says it.
 func TestAnyStringIsValidJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

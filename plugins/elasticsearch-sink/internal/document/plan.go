@@ -42,11 +42,13 @@ const (
 type Plan struct {
 	schema     *data.Schema
 	kind       kind
+	optional   bool
+	minSize    int // of a value in bytes
 	scale      int32
 	null       []byte // what an absent value becomes: null, or the JSON of the default
 	key, value *Plan
 	objectKeys bool
-	names      [][]byte // `"name":` of the fields
+	names      [][]byte // `"name":` of the fields, with the comma before it
 	fields     []*Plan
 	options    Options
 }
@@ -54,9 +56,9 @@ type Plan struct {
 // NewPlan prepares a schema; nil gives the plan of schemaless values.
 func NewPlan(s *data.Schema, o Options) (*Plan, error) {
 	if s == nil {
-		return &Plan{options: o}, nil
+		return &Plan{options: o, minSize: 1}, nil
 	}
-	p := &Plan{schema: s, options: o, null: []byte("null")}
+	p := &Plan{schema: s, options: o, optional: s.Optional(), minSize: s.MinSize(), null: []byte("null")}
 	var err error
 	if p.kind, p.scale, err = kindOf(s); err != nil {
 		return nil, err
@@ -75,7 +77,11 @@ func NewPlan(s *data.Schema, o Options) (*Plan, error) {
 			if err != nil {
 				return nil, err
 			}
-			p.names = append(p.names, append(appendString(nil, []byte(f.Name)), ':'))
+			var name []byte
+			if len(p.names) > 0 {
+				name = append(name, ',')
+			}
+			p.names = append(p.names, append(appendString(name, []byte(f.Name)), ':'))
 			p.fields = append(p.fields, field)
 		}
 	}
@@ -83,7 +89,7 @@ func NewPlan(s *data.Schema, o Options) (*Plan, error) {
 		return nil, err
 	}
 	if wire, ok := s.AppendDefault(nil); ok && s.Optional() {
-		w := writer{b: wire}
+		w := writer{b: wire, compactMaps: o.CompactMaps}
 		if p.null, err = w.body(nil, p); err != nil {
 			return nil, err
 		}

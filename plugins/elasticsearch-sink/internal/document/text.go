@@ -1,6 +1,7 @@
 package document
 
 import (
+	"encoding/binary"
 	"unicode/utf8"
 )
 
@@ -14,11 +15,24 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// eightPlain tells whether eight bytes stand for themselves: none is below a space, a quote, a backslash or beyond ASCII.
+func eightPlain(x uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := x^ones*'"', x^ones*'\\'
+	return (x|(x-ones*' ')|(quote-ones)&^quote|(backslash-ones)&^backslash)&high == 0
+}
+
 // appendString quotes text. What is not UTF-8 becomes U+FFFD, because JSON cannot say it.
 func appendString(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; i < len(s); {
+		for len(s)-i >= 8 && eightPlain(binary.LittleEndian.Uint64(s[i:])) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if plain[c] {
 			i++

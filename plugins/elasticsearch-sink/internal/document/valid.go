@@ -1,5 +1,7 @@
 package document
 
+import "encoding/binary"
+
 // maxTextDepth is the deepest nesting of JSON text; servers take 1000 at most.
 const maxTextDepth = 1000
 
@@ -89,6 +91,12 @@ func containerEnd(b []byte, i int, closing byte, depth int) int {
 // stringEnd begins behind the opening quote.
 func stringEnd(b []byte, i int) int {
 	for i < len(b) {
+		for len(b)-i >= 8 && eightPlain(binary.LittleEndian.Uint64(b[i:])) {
+			i += 8
+		}
+		if i == len(b) {
+			return -1
+		}
 		c := b[i]
 		switch {
 		case plain[c] || c >= 0x80:
