@@ -1,7 +1,7 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz test-jdbc verify format generate bench chaos bench-wire clean
+.PHONY: help build run test fuzz test-jdbc verify format generate bench bench-search chaos bench-wire clean
 
 # The version that the binary tells: a tag, or the commit. A plugin has a version of its own.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -46,6 +46,10 @@ chaos: build ## The fault tests in their long form: 200 kills of each plugin, a 
 bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/benchmarks.md (BENCHARGS=-short for a quick look)
 	@go run ./test/bench $(BENCHARGS)
 	@$(if $(BENCHARGS),,TAILRACE_BENCH_DOC=$(CURDIR)/docs/benchmarks.md) go test ./test/jdbc -run '^$$' -bench Rates -benchtime 1x -timeout 30m
+	@go run ./test/benchsearch $(filter -short,$(BENCHARGS))
+
+bench-search: build ## Compare elasticsearch-sink with bare loops of its clients and update docs/benchmarks.md (BENCHARGS=-short)
+	@go run ./test/benchsearch $(BENCHARGS)
 
 bench-wire: ## Measure what a record costs between host and plugin, and update docs/protocol.md
 	@go run ./test/benchwire -doc docs/protocol.md

@@ -139,3 +139,12 @@ func RSS(pid int) (current, peak int64) {
 	}
 	return current, peak
 }
+
+// Own returns the processor time that one process has used so far, its children not included; 0 when it is gone.
+func Own(pid int) time.Duration {
+	s, err := readStat(pid)
+	if err != nil {
+		return 0
+	}
+	return s.own
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/tailrace/tailrace/test/env/server"
+)
+
+type settings struct {
+	documents int
+	rounds    int
+	only      string
+	page      string
+}
+
+func main() {
+	var s settings
+	short := flag.Bool("short", false, "a quick look: a tenth of the documents, no page is written")
+	flag.IntVar(&s.documents, "documents", 500_000, "documents a run")
+	flag.IntVar(&s.rounds, "rounds", 3, "runs of each side, in turn")
+	flag.StringVar(&s.only, "only", "", "the one side to run, by its name; no page is written")
+	flag.StringVar(&s.page, "doc", "docs/benchmarks.md", "page whose text between the bench-search marks is replaced; empty for none")
+	flag.Parse()
+	if *short {
+		s.documents, s.rounds, s.page = s.documents/10, 2, ""
+	}
+	if s.only != "" {
+		s.page = ""
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if err := s.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "\nbench-search:", err)
+		os.Exit(1)
+	}
+}
+
+func (s settings) run(ctx context.Context) (err error) {
+	broker, err := server.StartBroker(ctx, server.BrokerOptions{HeapMiB: 512, Optimize: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, broker.Close()) }()
+	node, err := server.StartOpenSearch(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, node.Close()) }()
+
+	b := &bench{bootstrap: broker.Addr(), index: index{node.URL()}, documents: s.documents}
+	if err := b.fill(ctx); err != nil {
+		return err
+	}
+	if _, err := b.run(ctx, sides[0], b.documents); err != nil { // warms the servers' compilers, counts for nothing
+		return err
+	}
+	var all []run
+	for round := range s.rounds {
+		for _, x := range sides {
+			if s.only != "" && x.name != s.only {
+				continue
+			}
+			r, err := b.run(ctx, x, b.documents)
+			if err != nil {
+				return fmt.Errorf("%s: %w", x.name, err)
+			}
+			all = append(all, r)
+			fmt.Fprintf(os.Stderr, "round %d of %d: %-36s %6.2f us of CPU a document (worker %.2f), %.0fk documents/s\n",
+				round+1, s.rounds, x.name, r.micros(), r.workerMicros(), r.rate()/1000)
+		}
+	}
+	text := report(all, s)
+	fmt.Print(text)
+	if s.page == "" {
+		return nil
+	}
+	return publish(s.page, text)
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// report is the table, as it stands in docs/benchmarks.md.
+func report(all []run, s settings) string {
+	of := map[string][]run{}
+	for _, r := range all {
+		of[r.side.name] = append(of[r.side.name], r)
+	}
+	var t strings.Builder
+	fmt.Fprintf(&t, "Measured %s on %d cores, Linux, %s: %d documents of about 110 bytes a run, %d runs of each side in turn. Figures are means,\n± is the largest minus the smallest run.\n\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), s.documents, s.rounds)
+	t.WriteString("| | CPU µs/document | of which worker | documents per CPU second | documents/s | rate per CPU second, of the bare loop's |\n|---|--:|--:|--:|--:|---|\n")
+	for _, x := range sides {
+		runs := of[x.name]
+		if len(runs) == 0 {
+			continue
+		}
+		worker := ""
+		if x.bare == nil {
+			worker = fmt.Sprintf("%.2f", mean(runs, run.workerMicros))
+		}
+		var shares []string
+		for _, other := range x.beside {
+			if len(of[other]) > 0 {
+				shares = append(shares, fmt.Sprintf("%.2f (%s)", mean(of[other], run.micros)/mean(runs, run.micros), strings.TrimPrefix(other, "bare loop, ")))
+			}
+		}
+		fmt.Fprintf(&t, "| %s | %.2f ± %.0f %% | %s | %.0fk | %.0fk | %s |\n", x.name, mean(runs, run.micros), 100*spread(runs, run.micros),
+			worker, 1000/mean(runs, run.micros), mean(runs, run.rate)/1000, strings.Join(shares, ", "))
+	}
+	return t.String()
+}
+
+func mean(runs []run, of func(run) float64) float64 {
+	sum := 0.0
+	for _, r := range runs {
+		sum += of(r)
+	}
+	return sum / float64(len(runs))
+}
+
+// spread is the largest minus the smallest, as a share of the mean: what a side differs from itself.
+func spread(runs []run, of func(run) float64) float64 {
+	values := make([]float64, 0, len(runs))
+	for _, r := range runs {
+		values = append(values, of(r))
+	}
+	return (slices.Max(values) - slices.Min(values)) / mean(runs, of)
+}
+
+// publish replaces what stands between the bench-search marks of a page.
+func publish(page, text string) error {
+	raw, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	begin, end := []byte("<!-- bench-search -->\n"), []byte("<!-- /bench-search -->")
+	i, j := bytes.Index(raw, begin), bytes.Index(raw, end)
+	if i < 0 || j < i {
+		return errors.New(page + " has no bench-search marks")
+	}
+	return os.WriteFile(page, slices.Concat(raw[:i+len(begin)], []byte(text), raw[j:]), 0o644) //nolint:gosec // a page of the repository
+}
