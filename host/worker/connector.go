@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,7 +52,8 @@ func (r *connectorRunner) once(ctx context.Context) error {
 		return s.failure("connector "+r.name+" did not start", err)
 	}
 	defer stream.Close()
-	if err := r.divide(ctx, s, stream); err != nil {
+	again, err := r.divide(ctx, s, stream)
+	if err != nil {
 		return s.failure("connector "+r.name, err)
 	}
 	r.tell(store.StateRunning, nil)
@@ -64,7 +66,11 @@ func (r *connectorRunner) once(ctx context.Context) error {
 			}
 			return s.failure("connector "+r.name, err)
 		case <-stream.Reconfigure():
-			if err := r.divide(ctx, s, stream); err != nil {
+			if again, err = r.divide(ctx, s, stream); err != nil {
+				return s.failure("connector "+r.name, err)
+			}
+		case <-again:
+			if again, err = r.divide(ctx, s, stream); err != nil {
 				return s.failure("connector "+r.name, err)
 			}
 		case <-r.poke:
@@ -85,16 +91,25 @@ func (r *connectorRunner) once(ctx context.Context) error {
 	}
 }
 
+// divideAgainAfter is the pause before a connector that cannot divide its work for now is asked again.
+const divideAgainAfter = 5 * time.Second
+
 // divide asks for the task configurations and tells them, secrets put back to
-// the references that the user wrote.
-func (r *connectorRunner) divide(ctx context.Context, s *share, stream *plugin.ConnectorStream) error {
+// the references that the user wrote. A connector that cannot tell for now keeps the
+// tasks that it has; again says when to ask it next.
+func (r *connectorRunner) divide(ctx context.Context, s *share, stream *plugin.ConnectorStream) (again <-chan time.Time, err error) {
 	configs, err := stream.TaskConfigs(ctx, s.connector.TasksMax)
+	var remote *plugin.RemoteError
+	if errors.As(err, &remote) && remote.Retriable {
+		r.logger.Warn("the connector cannot divide its work for now; its tasks stay as they are", "error", s.masker.Error(err), "after", divideAgainAfter)
+		return time.After(divideAgainAfter), nil
+	}
 	if err != nil {
-		return fmt.Errorf("task configurations: %w", err)
+		return nil, fmt.Errorf("task configurations: %w", err)
 	}
 	if len(configs) > s.connector.TasksMax {
 		if s.connector.TasksMaxEnforce {
-			return fmt.Errorf("the connector made %d tasks although tasks.max is %d; raise tasks.max, or set tasks.max.enforce=false", len(configs), s.connector.TasksMax)
+			return nil, fmt.Errorf("the connector made %d tasks although tasks.max is %d; raise tasks.max, or set tasks.max.enforce=false", len(configs), s.connector.TasksMax)
 		}
 		r.logger.Warn("the connector made more tasks than tasks.max allows; they run because tasks.max.enforce is false", "tasks", len(configs), "tasks_max", s.connector.TasksMax)
 	}
@@ -102,7 +117,7 @@ func (r *connectorRunner) divide(ctx context.Context, s *share, stream *plugin.C
 		configs[i] = s.connector.Resolution.Reverse(c)
 	}
 	r.w.cfg.Listener.TaskConfigs(r.name, configs)
-	return nil
+	return nil, nil
 }
 
 // end stops the connector in order.

@@ -82,6 +82,9 @@ func BadValue(key, value, why string) ConfigIssue {
 	return ConfigIssue{Key: key, Message: text}
 }
 
+// HiddenValue is [BadValue] for a value that nobody may see: "Invalid value [hidden] for configuration key: why".
+func HiddenValue(key, why string) ConfigIssue { return BadValue(key, Password("").String(), why) }
+
 func missingKey(key string) ConfigIssue {
 	return ConfigIssue{Key: key, Message: "Missing required configuration \"" + key + "\" which has no default value."}
 }

@@ -115,3 +115,19 @@ func TestChecksOfAKeyRunLast(t *testing.T) {
 	require.Equal(t, "Invalid value 13 for configuration n: it brings bad luck", def.Validate(connect.Config{"n": "13"})[0].Message)
 	require.Empty(t, def.Validate(nil)) // null
 }
+
+func TestValidValuesInAnyCaseAreBoundAsTheyAreDefined(t *testing.T) {
+	type config struct {
+		Mode  string   `config:"mode" default:"none" valid:"none,best_fit" anycase:"true" doc:"Mode."`
+		Kinds []string `config:"kinds" default:"" valid:"TABLE,VIEW" anycase:"true" doc:"Kinds."`
+	}
+	var c config
+	require.NoError(t, connect.Bind(connect.Config{"mode": " BEST_Fit", "kinds": "table, View"}, &c))
+	require.Equal(t, config{Mode: "best_fit", Kinds: []string{"TABLE", "VIEW"}}, c)
+	err := connect.Bind(connect.Config{"mode": "worst_fit"}, &c)
+	require.EqualError(t, err, "Invalid value worst_fit for configuration mode: String must be one of (case insensitive): none, best_fit")
+}
+
+func TestAnIssueOfASecretDoesNotShowIt(t *testing.T) {
+	require.Equal(t, connect.ConfigIssue{Key: "url", Message: "Invalid value [hidden] for configuration url: no host"}, connect.HiddenValue("url", "no host"))
+}

@@ -25,7 +25,7 @@ import (
 // Field types: string, bool, int16, int32, int, int64, float64, time.Duration
 // (a LONG in milliseconds), []string, [Password], a pointer to one of
 // them (nil for null), a struct, map[string]string. Other tags: group, display,
-// nonempty, internal, type (one of string, class, password, list), max.
+// nonempty, internal, anycase (for valid), type (one of string, class, password, list), max.
 // A field without default and required tag is null when absent: its zero value.
 
 // DefineStruct makes a definition from the tags of a struct (or pointer to one).
@@ -86,6 +86,9 @@ func BindWith(def *ConfigDef, cfg Config, dst any) error {
 		text, ok := def.value(k, cfg)
 		if !ok {
 			continue
+		}
+		if k.AnyCase {
+			text = k.canonical(text)
 		}
 		if err := setField(field, text); err != nil {
 			issues = append(issues, BadValue(k.Name, k.shown(text), err.Error()))
@@ -152,7 +155,7 @@ func keyFromTags(name string, sf reflect.StructField) (ConfigKey, error) {
 	k := ConfigKey{
 		Name: name, Doc: sf.Tag.Get("doc"), Group: sf.Tag.Get("group"), DisplayName: sf.Tag.Get("display"),
 		Required: sf.Tag.Get("required") == "true", NonEmpty: sf.Tag.Get("nonempty") == "true",
-		Internal: sf.Tag.Get("internal") == "true",
+		Internal: sf.Tag.Get("internal") == "true", AnyCase: sf.Tag.Get("anycase") == "true",
 	}
 	k.Default, k.HasDefault = sf.Tag.Lookup("default")
 	if k.Required && k.HasDefault {

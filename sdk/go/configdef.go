@@ -63,6 +63,8 @@ type ConfigKey struct {
 	Dependents []string
 	// ValidValues, when not empty, are the only values allowed.
 	ValidValues []string
+	// AnyCase takes the valid values in upper and lower case; Bind gives them as they are written in ValidValues.
+	AnyCase bool
 	// Min and Max bound a number, both inclusive.
 	Min, Max *float64
 	// NonEmpty refuses the empty text or list.
@@ -215,16 +217,16 @@ func (k *ConfigKey) check(value string) *ConfigIssue {
 			return bad("List must be non-empty")
 		}
 		for _, item := range items {
-			if len(k.ValidValues) > 0 && !slices.Contains(k.ValidValues, item) {
-				return bad("String must be one of: " + strings.Join(k.ValidValues, ", "))
+			if _, ok := k.valid(item); !ok {
+				return bad(k.choice())
 			}
 		}
 	}
 	if k.NonEmpty && trimmed == "" && k.Type != TypeList {
 		return bad("String must be non-empty")
 	}
-	if len(k.ValidValues) > 0 && k.Type != TypeList && !slices.Contains(k.ValidValues, trimmed) {
-		return bad("String must be one of: " + strings.Join(k.ValidValues, ", "))
+	if _, ok := k.valid(trimmed); !ok && k.Type != TypeList {
+		return bad(k.choice())
 	}
 	if k.Check != nil {
 		if err := k.Check(value); err != nil {
@@ -232,6 +234,38 @@ func (k *ConfigKey) check(value string) *ConfigIssue {
 		}
 	}
 	return nil
+}
+
+// valid gives the valid value that a text means.
+func (k *ConfigKey) valid(text string) (string, bool) {
+	if len(k.ValidValues) == 0 {
+		return text, true
+	}
+	i := slices.IndexFunc(k.ValidValues, func(v string) bool { return v == text || k.AnyCase && strings.EqualFold(v, text) })
+	if i < 0 {
+		return text, false
+	}
+	return k.ValidValues[i], true
+}
+
+// canonical writes a text that passed check as ValidValues has it.
+func (k *ConfigKey) canonical(text string) string {
+	items := []string{strings.TrimSpace(text)}
+	if k.Type == TypeList {
+		items = parseList(text)
+	}
+	for i := range items {
+		items[i], _ = k.valid(items[i])
+	}
+	return strings.Join(items, ",")
+}
+
+func (k *ConfigKey) choice() string {
+	how := "String must be one of"
+	if k.AnyCase {
+		how += " (case insensitive)"
+	}
+	return how + ": " + strings.Join(k.ValidValues, ", ")
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

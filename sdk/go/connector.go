@@ -20,7 +20,9 @@ type Connector interface {
 	// configurations. It is called after Start, whenever the worker needs
 	// to know: when tasks.max changed, and after RequestReconfiguration. The
 	// same state should give the same answer, because a different one
-	// restarts the tasks. No configuration at all means: no tasks for now.
+	// restarts the tasks. No configuration at all means: no tasks for now. A
+	// [Retriable] error means that it cannot be told for now (the database is
+	// away): the tasks stay as they are, and the worker asks again.
 	TaskConfigs(ctx context.Context, maxTasks int) ([]Config, error)
 
 	// Stop ends what Start began. It may be called after a failed Start,

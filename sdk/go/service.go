@@ -98,6 +98,9 @@ func describeKeys(d *ConfigDef) []*pluginv1.ConfigKey {
 			Width: pluginv1.Width_WIDTH_MEDIUM, Dependents: k.Dependents, ValidValues: k.ValidValues,
 			Min: k.Min, Max: k.Max, Internal: k.Internal,
 		}
+		if k.AnyCase {
+			p.ValidValues = nil // the worker compares exactly; Validate does not
+		}
 		if p.DisplayName == "" {
 			p.DisplayName = k.Name
 		}

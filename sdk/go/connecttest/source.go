@@ -256,6 +256,19 @@ func (s *Source) Retries(n int) int {
 	return len(d.retries)
 }
 
+// RetryErrors waits for at least n retriable errors and gives all that were told so far.
+func (s *Source) RetryErrors(n int) []Failure {
+	s.t.Helper()
+	s.Retries(n)
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	out := make([]Failure, len(s.d.retries))
+	for i, r := range s.d.retries {
+		out[i] = *failureOf(r.GetError())
+	}
+	return out
+}
+
 // Logs waits for a log line with this message and gives its fields.
 func (s *Source) Logs(message string) map[string]string {
 	s.t.Helper()
@@ -271,6 +284,17 @@ func (s *Source) Logs(message string) map[string]string {
 		return false
 	}))
 	return fields
+}
+
+// AllLogs is all that was logged so far, one line each, with the fields.
+func (s *Source) AllLogs() string {
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	var out strings.Builder
+	for _, l := range s.d.logs {
+		fmt.Fprintln(&out, l.GetMessage(), l.GetFields())
+	}
+	return out.String()
 }
 
 func (s *Source) finish() {
