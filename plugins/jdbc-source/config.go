@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +22,7 @@ type config struct {
 	Attempts  int32            `config:"connection.attempts" default:"-1" min:"-1" importance:"low" group:"Database" doc:"How often in a row connecting may fail before the task fails; -1 tries without end."`
 	Backoff   time.Duration    `config:"connection.backoff.ms" default:"10000" min:"0" importance:"low" group:"Database" doc:"Milliseconds between two attempts to connect."`
 	Dialect   string           `config:"dialect.name" default:"" importance:"low" group:"Database" doc:"The database, when the address does not tell: PostgreSqlDatabaseDialect, MySqlDatabaseDialect, SqliteDatabaseDialect (or postgresql, mysql, sqlite)."`
-	Isolation string           `config:"transaction.isolation.mode" default:"DEFAULT" valid:"DEFAULT,READ_UNCOMMITTED,READ_COMMITTED,REPEATABLE_READ,SERIALIZABLE" importance:"low" group:"Database" doc:"Isolation of the queries; DEFAULT is the server's."`
+	Isolation string           `config:"transaction.isolation.mode" default:"DEFAULT" valid:"DEFAULT,READ_UNCOMMITTED,READ_COMMITTED,REPEATABLE_READ,SERIALIZABLE" anycase:"true" importance:"low" group:"Database" doc:"Isolation of the queries; DEFAULT is the server's."`
 
 	Whitelist  []string      `config:"table.whitelist" default:"" group:"Tables" doc:"Tables to read, and no others: names, or names with schema."`
 	Blacklist  []string      `config:"table.blacklist" default:"" group:"Tables" doc:"Tables to leave out."`
@@ -31,21 +33,24 @@ type config struct {
 	Types      []string      `config:"table.types" default:"TABLE" group:"Tables" doc:"Types of tables: TABLE, VIEW, and in PostgreSQL MATERIALIZED VIEW, FOREIGN TABLE."`
 	TablePoll  time.Duration `config:"table.poll.interval.ms" default:"60000" min:"10" importance:"low" group:"Tables" doc:"Milliseconds between two looks for new and dropped tables."`
 	Qualify    bool          `config:"table.names.qualify" default:"false" importance:"low" group:"Tables" doc:"Whether topics are named after the whole name of the table, with schema."`
-	Quote      string        `config:"quote.sql.identifiers" default:"always" importance:"low" group:"Tables" doc:"Whether names are quoted in queries: always or never."`
+	Quote      string        `config:"quote.sql.identifiers" default:"always" valid:"always,never" anycase:"true" importance:"low" group:"Tables" doc:"Whether names are quoted in queries: always or never."`
 	QuoteAiven *bool         `config:"sql.quote.identifiers" importance:"low" group:"Tables" doc:"The same as true or false (Aiven's name of the key)."`
 	Split      int32         `config:"table.split" default:"1" min:"1" max:"1000" group:"Tables" doc:"Into how many shares each table is divided, by stripes of its incrementing key, so that several tasks read it. For the modes incrementing and bulk."`
 	SplitKeys  int64         `config:"table.split.keys" default:"100000" min:"1" importance:"low" group:"Tables" doc:"How many consecutive keys make a stripe."`
 
-	Mode        string   `config:"mode" required:"true" valid:"bulk,incrementing,timestamp,timestamp+incrementing" importance:"high" group:"Mode" doc:"How new rows are found: bulk reads everything again and again; incrementing by a key that only grows; timestamp by the time of the last change; timestamp+incrementing by both."`
-	Inc         string   `config:"incrementing.column.name" default:"" group:"Mode" doc:"The column that only grows. Empty means the primary key."`
-	Times       []string `config:"timestamp.column.name" default:"" group:"Mode" doc:"The columns of the time of the last change; the first that is not null counts."`
-	IncInitial  *int64   `config:"incrementing.initial" importance:"low" group:"Mode" doc:"Without a stored offset, read rows whose key is above this."`
-	TimeInitial *int64   `config:"timestamp.initial" importance:"low" group:"Mode" doc:"Without a stored offset, read rows changed after this, in milliseconds since 1970; -1 means now."`
-	TimeAiven   *int64   `config:"timestamp.initial.ms" importance:"low" group:"Mode" doc:"The same (Aiven's name of the key)."`
-	NonNull     bool     `config:"validate.non.null" default:"true" importance:"low" group:"Mode" doc:"Whether to refuse incrementing and timestamp columns that may be null."`
-	Query       string   `config:"query" default:"" group:"Mode" doc:"A query to read instead of tables. In the modes other than bulk it is used as a subquery, so it may have a WHERE clause."`
-	Suffix      string   `config:"query.suffix" default:"" importance:"low" group:"Mode" doc:"Text to append to every query. Queries are then not divided into pages."`
-	Retries     int32    `config:"query.retry.attempts" default:"-1" min:"-1" importance:"low" group:"Mode" doc:"How often in a row a query may fail with an error that may pass before the task fails; -1 tries without end."`
+	Mode        string           `config:"mode" required:"true" valid:"bulk,incrementing,timestamp,timestamp+incrementing" importance:"high" group:"Mode" doc:"How new rows are found: bulk reads everything again and again; incrementing by a key that only grows; timestamp by the time of the last change; timestamp+incrementing by both."`
+	Inc         string           `config:"incrementing.column.name" default:"" group:"Mode" doc:"The column that only grows. Empty means the primary key."`
+	Times       []string         `config:"timestamp.column.name" default:"" group:"Mode" doc:"The columns of the time of the last change; the first that is not null counts."`
+	IncBy       []string         `config:"incrementing.column.mapping" default:"" importance:"low" group:"Mode" doc:"The columns that only grow, by table: regular expressions of the whole name with schema, each with a column (public\\.a.*:id,public\\.b:number)."`
+	TimesBy     []string         `config:"timestamp.columns.mapping" default:"" importance:"low" group:"Mode" doc:"The columns of the last change, by table: regular expressions of the whole name with schema, each with its columns (public\\.a.*:[changed|created])."`
+	IncInitial  *int64           `config:"incrementing.initial" importance:"low" group:"Mode" doc:"Without a stored offset, read rows whose key is above this."`
+	TimeInitial *int64           `config:"timestamp.initial" importance:"low" group:"Mode" doc:"Without a stored offset, read rows changed after this, in milliseconds since 1970; -1 means now."`
+	TimeAiven   *int64           `config:"timestamp.initial.ms" importance:"low" group:"Mode" doc:"The same (Aiven's name of the key)."`
+	NonNull     bool             `config:"validate.non.null" default:"true" importance:"low" group:"Mode" doc:"Whether to refuse incrementing and timestamp columns that may be null."`
+	Query       string           `config:"query" default:"" group:"Mode" doc:"A query to read instead of tables. In the modes other than bulk it is used as a subquery, so it may have a WHERE clause."`
+	Masked      connect.Password `config:"query.masked" importance:"low" group:"Mode" doc:"The same as query, for one that nobody should see."`
+	Suffix      string           `config:"query.suffix" default:"" importance:"low" group:"Mode" doc:"Text to append to every query. Queries are then not divided into pages."`
+	Retries     int32            `config:"query.retry.attempts" default:"-1" min:"-1" importance:"low" group:"Mode" doc:"How often in a row a query may fail with an error that may pass before the task fails; -1 tries without end."`
 
 	Poll        time.Duration `config:"poll.interval.ms" default:"5000" min:"0" importance:"high" group:"Reading" doc:"Milliseconds between two looks for new rows in a table."`
 	Batch       int32         `config:"batch.max.rows" default:"5000" min:"1" importance:"low" group:"Reading" doc:"The most rows in one batch."`
@@ -55,7 +60,7 @@ type config struct {
 	Zone        string        `config:"db.timezone" default:"UTC" group:"Records" doc:"The time zone of columns without one, for example Europe/Berlin."`
 	Numeric     *string       `config:"numeric.mapping" group:"Records" doc:"How decimal columns are mapped: none (Decimal), precision_only (whole numbers where the scale is 0), best_fit (and FLOAT64 up to 18 digits), best_fit_eager_double (FLOAT64 wherever there is a scale)."`
 	NumericOld  bool          `config:"numeric.precision.mapping" default:"false" importance:"low" group:"Records" doc:"true is numeric.mapping=precision_only (deprecated)."`
-	Granularity string        `config:"timestamp.granularity" default:"connect_logical" importance:"low" group:"Records" doc:"What moments become: connect_logical (Timestamp in milliseconds, what is below is cut off), micros_long, nanos_long, micros_string, nanos_string, micros_iso_datetime_string or nanos_iso_datetime_string, which lose nothing."`
+	Granularity string        `config:"timestamp.granularity" default:"connect_logical" valid:"connect_logical,micros_long,nanos_long,micros_string,nanos_string,micros_iso_datetime_string,nanos_iso_datetime_string" anycase:"true" importance:"low" group:"Records" doc:"What moments become: connect_logical (Timestamp in milliseconds, what is below is cut off), micros_long, nanos_long, micros_string, nanos_string, micros_iso_datetime_string or nanos_iso_datetime_string, which lose nothing."`
 }
 
 // share is what the connector adds for a task.
@@ -64,19 +69,48 @@ type share struct {
 	Index  int32  `config:"task.split.index" default:"0" internal:"true" doc:"Set by the connector."`
 }
 
-// unsupported are keys of the Java connectors that are refused instead of ignored.
+// unsupported are keys of other connectors that are refused instead of ignored, with what to do.
 var unsupported = []connect.ConfigKey{
-	refused("timestamp.columns.mapping"), refused("incrementing.column.mapping"), refused("query.masked"),
-	refused("connection.oracle.use.defaults"),
+	refused("connection.oracle.use.defaults", "there is no Oracle here", "", "false"),
+	refused("jdbc.credentials.provider.class", "Java classes cannot be loaded; use connection.user and connection.password", "io.confluent.connect.jdbc.util.DefaultJdbcCredentialsProvider"),
+	refused("query.parameters", "write the query without WHERE and name the columns in incrementing.column.name and timestamp.column.name"),
+	refused("incrementing.relaxed.monotonic", "use mode timestamp+incrementing with timestamp.delay.interval.ms", "false"),
 }
 
-func refused(name string) connect.ConfigKey {
+// refused takes only the values that change nothing.
+func refused(name, instead string, harmless ...string) connect.ConfigKey {
 	return connect.ConfigKey{Name: name, Internal: true, HasDefault: true, Importance: connect.Low, Doc: "Not supported.", Check: func(v string) error {
-		if v != "" {
-			return errors.New("this connector does not know the key; take it out")
+		if v != "" && !slices.Contains(harmless, v) {
+			return errors.New("this connector does not support it: " + instead)
 		}
 		return nil
 	}}
+}
+
+// idle are keys of other connectors that are taken and have no effect.
+var idle = map[string]string{
+	"table.monitoring.startup.polling.limit.ms": "the tables are listed when the connector starts",
+}
+
+// families are the beginnings of the keys of JDBC connectors.
+var families = []string{
+	"connection.", "jdbc.", "table.", "query", "timestamp.", "incrementing.", "numeric.", "db.", "dialect.", "batch.", "poll.", "schema.", "catalog.",
+	"validate.", "quote.", "sql.", "mode", "date.", "topic.prefix", "topic.naming", "transaction.isolation",
+}
+
+// unused are sentences about keys that have no effect.
+func unused(raw connect.Config) (out []string) {
+	known := definition()
+	for _, key := range slices.Sorted(maps.Keys(raw)) {
+		switch why, taken := idle[key]; {
+		case taken:
+			out = append(out, fmt.Sprintf("the key %q has no effect: %s", key, why))
+		case slices.ContainsFunc(known.Keys(), func(k connect.ConfigKey) bool { return k.Name == key }):
+		case slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(key, f) }):
+			out = append(out, fmt.Sprintf("the key %q is not known to this connector and has no effect", key))
+		}
+	}
+	return out
 }
 
 func definition() *connect.ConfigDef {
@@ -89,17 +123,12 @@ func definition() *connect.ConfigDef {
 }
 
 var checks = map[string]func(string) error{
-	"db.timezone":           func(v string) error { _, err := zone(v); return err },
-	"numeric.mapping":       func(v string) error { _, err := numeric(v); return err },
-	"timestamp.granularity": func(v string) error { _, err := granularity(v); return err },
-	"table.include.list":    func(v string) error { _, err := expressions(split(v)); return err },
-	"table.exclude.list":    func(v string) error { _, err := expressions(split(v)); return err },
-	"quote.sql.identifiers": func(v string) error {
-		if v := strings.ToLower(v); v != "always" && v != "never" {
-			return errors.New("want always or never")
-		}
-		return nil
-	},
+	"db.timezone":                 func(v string) error { _, err := zone(v); return err },
+	"numeric.mapping":             func(v string) error { _, err := numeric(v); return err },
+	"table.include.list":          func(v string) error { _, err := expressions(split(v)); return err },
+	"table.exclude.list":          func(v string) error { _, err := expressions(split(v)); return err },
+	"incrementing.column.mapping": func(v string) error { _, err := mappings(split(v)); return err },
+	"timestamp.columns.mapping":   func(v string) error { _, err := mappings(split(v)); return err },
 }
 
 func split(v string) []string {
@@ -158,11 +187,20 @@ func expressions(texts []string) ([]*regexp.Regexp, error) {
 	return out, nil
 }
 
-// database is what the keys say of the database. The errors show no address.
-func (c *config) database() (dialect.Database, error) {
+// query is the query to read, from either key.
+func (c *config) query() string {
+	if c.Masked != "" {
+		return c.Masked.Reveal()
+	}
+	return c.Query
+}
+
+// database is what the keys say of the database, with sentences about parts of the address that have no effect. Neither they nor the
+// errors show the address.
+func (c *config) database() (dialect.Database, []string, error) {
 	loc, err := zone(c.Zone)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mapping := dialect.NumericNone
 	switch {
@@ -172,13 +210,13 @@ func (c *config) database() (dialect.Database, error) {
 		mapping = dialect.NumericPrecisionOnly
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g, err := granularity(c.Granularity)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	never := strings.EqualFold(c.Quote, "never")
+	never := c.Quote == "never"
 	if c.QuoteAiven != nil {
 		never = !*c.QuoteAiven
 	}
@@ -196,15 +234,27 @@ func (c *config) conflicts() (issues []connect.ConfigIssue) {
 		bad("mode", c.Mode, err.Error())
 		return issues
 	}
-	if mode.HasTime() && len(c.Times) == 0 {
+	if mode.HasTime() && len(c.Times)+len(c.TimesBy) == 0 {
 		bad("timestamp.column.name", "", "the mode "+c.Mode+" needs at least one timestamp column")
 	}
-	if c.Query != "" {
+	if len(c.Times) > 0 && len(c.TimesBy) > 0 {
+		bad("timestamp.columns.mapping", strings.Join(c.TimesBy, ","), "timestamp.column.name is set too; use one of them")
+	}
+	if c.Inc != "" && len(c.IncBy) > 0 {
+		bad("incrementing.column.mapping", strings.Join(c.IncBy, ","), "incrementing.column.name is set too; use one of them")
+	}
+	if c.Query != "" && c.Masked != "" {
+		issues = append(issues, connect.HiddenValue("query.masked", "query is set too; use one of them"))
+	}
+	if c.query() != "" {
 		if len(c.Whitelist)+len(c.Blacklist)+len(c.Include)+len(c.Exclude) > 0 {
-			bad("query", c.Query, "tables are listed too; use one of them")
+			issues = append(issues, connect.HiddenValue("query", "tables are listed too; use one of them"))
 		}
 		if mode.HasInc() && c.Inc == "" {
 			bad("incrementing.column.name", "", "a query has no primary key; name the column")
+		}
+		if mode.HasTime() && len(c.Times) == 0 {
+			bad("timestamp.column.name", "", "mappings are for tables; name the column of the query")
 		}
 		if c.Split > 1 {
 			bad("table.split", fmt.Sprint(c.Split), "a query is not divided")

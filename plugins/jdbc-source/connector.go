@@ -30,8 +30,9 @@ type connector struct {
 	stop    context.CancelFunc
 	watcher sync.WaitGroup
 
-	mu     sync.Mutex
-	tables []dialect.Table
+	mu       sync.Mutex
+	tables   []dialect.Table
+	unlisted error // why the tables are not known; nil when they are
 }
 
 func (c *connector) Start(ctx context.Context, raw connect.Config, host *connect.ConnectorContext) error { //nolint:contextcheck // the watcher outlives Start, Stop ends it
@@ -43,13 +44,17 @@ func (c *connector) Start(ctx context.Context, raw connect.Config, host *connect
 		return &connect.ConfigError{Issues: issues}
 	}
 	var err error
-	if c.db, err = c.cfg.database(); err != nil {
+	var warnings []string
+	if c.db, warnings, err = c.cfg.database(); err != nil {
 		return fmt.Errorf("key \"connection.url\": %w", err)
+	}
+	for _, text := range append(warnings, unused(raw)...) {
+		host.Log().Warn(text)
 	}
 	if c.choose, err = newChooser(&c.cfg); err != nil {
 		return err
 	}
-	if c.cfg.Query != "" {
+	if c.cfg.query() != "" {
 		return nil
 	}
 	watch, stop := context.WithCancel(context.Background())
@@ -59,6 +64,7 @@ func (c *connector) Start(ctx context.Context, raw connect.Config, host *connect
 		return err
 	} else if err != nil {
 		host.Log().Warn("the tables cannot be listed yet", "error", err)
+		c.unlisted = err
 	}
 	c.watcher.Go(func() { c.watch(watch) })
 	return nil
@@ -83,8 +89,8 @@ func (c *connector) look(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !slices.Equal(tables, c.tables) {
-		c.tables = tables
+	if !slices.Equal(tables, c.tables) || c.unlisted != nil {
+		c.tables, c.unlisted = tables, nil
 		c.host.RequestReconfiguration()
 	}
 	return nil
@@ -97,7 +103,9 @@ func (c *connector) watch(ctx context.Context) {
 			c.host.RaiseError(fmt.Errorf("the watch over the tables panicked: %v", p))
 		}
 	}()
-	known := true
+	c.mu.Lock()
+	known := c.unlisted == nil
+	c.mu.Unlock()
 	for {
 		wait := c.cfg.TablePoll
 		if !known {
@@ -128,12 +136,15 @@ func (c *connector) watch(ctx context.Context) {
 // TaskConfigs deals out the shares of the tables in turn. The order of the tables is that of their names, so the same
 // tables give the same tasks.
 func (c *connector) TaskConfigs(_ context.Context, maxTasks int) ([]connect.Config, error) {
-	if c.cfg.Query != "" {
+	if c.cfg.query() != "" {
 		return []connect.Config{c.raw.Clone()}, nil
 	}
 	c.mu.Lock()
-	tables := slices.Clone(c.tables)
+	tables, unlisted := slices.Clone(c.tables), c.unlisted
 	c.mu.Unlock()
+	if unlisted != nil { // the tasks of before go on, and find the database as soon as it is back
+		return nil, connect.Retriable(fmt.Errorf("the tables cannot be listed: %w", unlisted), 0)
+	}
 	if len(tables) == 0 {
 		c.host.Log().Warn("there is no table to read; look at the keys of the group Tables")
 		return nil, nil
@@ -182,9 +193,9 @@ func (c *connector) Validate(ctx context.Context, raw connect.Config) []connect.
 	}
 	// The address may hold a password, so its value is not part of the message.
 	refuse := func(err error) []connect.ConfigIssue {
-		return []connect.ConfigIssue{{Key: "connection.url", Message: "Invalid value for configuration connection.url: " + err.Error()}}
+		return []connect.ConfigIssue{connect.HiddenValue("connection.url", err.Error())}
 	}
-	db, err := cfg.database()
+	db, _, err := cfg.database()
 	if err != nil {
 		return refuse(err)
 	}

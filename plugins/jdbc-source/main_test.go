@@ -106,7 +106,7 @@ func (d database) config(t testing.TB, mode string, tables []string, more ...str
 	}
 	var c config
 	require.NoError(t, connect.BindWith(definition(), cfg, &c))
-	db, err := c.database()
+	db, _, err := c.database()
 	require.NoError(t, err)
 	conn, err := db.Connect(t.Context())
 	require.NoError(t, err)

@@ -69,10 +69,10 @@ func (t *task) Start(ctx context.Context, raw connect.Config, sc *connect.Source
 	if t.mode, err = plan.ParseMode(t.cfg.Mode); err != nil {
 		return err
 	}
-	if t.db, err = t.cfg.database(); err != nil {
+	if t.db, _, err = t.cfg.database(); err != nil {
 		return fmt.Errorf("key \"connection.url\": %w", err)
 	}
-	if t.cfg.Query != "" {
+	if t.cfg.query() != "" {
 		return t.add(ctx, t.querySource(), t.cfg.Prefix, []map[string]any{{queryKey: queryKey}})
 	}
 	tables, err := decodeTables(s.Tables)
@@ -90,34 +90,27 @@ func (t *task) Start(ctx context.Context, raw connect.Config, sc *connect.Source
 	return nil
 }
 
-// spec is what all sources have in common.
-func (t *task) spec() plan.Spec {
-	s := plan.Spec{Mode: t.mode, Suffix: t.cfg.Suffix, PageRows: int(t.cfg.Page)}
-	if t.mode.HasInc() && t.cfg.Inc != "" {
-		s.Inc = t.db.Quote(t.cfg.Inc)
+// readSource is what all sources have in common.
+func (t *task) readSource(inc string, times []string) read.Source {
+	s := read.Source{
+		Spec:           plan.Spec{Mode: t.mode, Suffix: t.cfg.Suffix, PageRows: int(t.cfg.Page)},
+		RequireNonNull: t.cfg.NonNull, Delay: t.cfg.Delay,
+	}
+	if t.mode.HasInc() && inc != "" {
+		s.Inc, s.Spec.Inc = inc, t.db.Quote(inc)
 	}
 	if t.mode.HasTime() {
-		for _, name := range t.cfg.Times {
-			s.Times = append(s.Times, t.db.Quote(name))
+		s.Times = times
+		for _, name := range times {
+			s.Spec.Times = append(s.Spec.Times, t.db.Quote(name))
 		}
 	}
 	return s
 }
 
-func (t *task) readSource() read.Source {
-	s := read.Source{Spec: t.spec(), RequireNonNull: t.cfg.NonNull, Delay: t.cfg.Delay}
-	if t.mode.HasInc() {
-		s.Inc = t.cfg.Inc
-	}
-	if t.mode.HasTime() {
-		s.Times = t.cfg.Times
-	}
-	return s
-}
-
 func (t *task) querySource() read.Source {
-	s := t.readSource()
-	query := strings.TrimSuffix(strings.TrimSpace(t.cfg.Query), ";")
+	s := t.readSource(t.cfg.Inc, t.cfg.Times)
+	query := strings.TrimSuffix(strings.TrimSpace(t.cfg.query()), ";")
 	if t.mode == plan.Bulk {
 		s.Spec.Verbatim = query
 	} else {
@@ -127,7 +120,18 @@ func (t *task) querySource() read.Source {
 }
 
 func (t *task) addTable(ctx context.Context, table dialect.Table, split int) error {
-	s := t.readSource()
+	inc, times := t.cfg.Inc, t.cfg.Times
+	if mapped, err := columnsOf(t.cfg.IncBy, "incrementing.column.mapping", table); err != nil && t.mode.HasInc() {
+		return err
+	} else if len(mapped) > 0 {
+		inc = mapped[0]
+	}
+	if mapped, err := columnsOf(t.cfg.TimesBy, "timestamp.columns.mapping", table); err != nil && t.mode.HasTime() {
+		return err
+	} else if len(mapped) > 0 {
+		times = mapped
+	}
+	s := t.readSource(inc, times)
 	s.Table, s.Name = table, table.Name
 	s.Detect = t.mode == plan.Bulk || t.mode.HasInc()
 	for _, part := range []string{table.Catalog, table.Schema, table.Name} {
@@ -219,7 +223,7 @@ func (t *task) Poll(ctx context.Context, out *connect.Batch) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // nobody wants the records any more
 		}
-		return t.retry(err, int(t.cfg.Attempts), t.cfg.Backoff)
+		return t.retry(err, t.reconnects(), t.cfg.Backoff)
 	}
 	// A pause or drain ends the query: a server should not keep it open for hours.
 	stop := context.AfterFunc(ctx, t.cancel)
@@ -229,7 +233,7 @@ func (t *task) Poll(ctx context.Context, out *connect.Batch) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // what was handed on counts, the rest is read again
 		}
-		if t.cfg.Query == "" && t.db.Missing(err) {
+		if t.cfg.query() == "" && t.db.Missing(err) {
 			// The connector takes the table from the tasks at its next look.
 			t.ctx.Log().Warn("the table is gone; it is read on when it comes back", "topic", s.topic, "error", err)
 			s.due = now.Add(max(t.cfg.Poll, time.Second))
@@ -278,16 +282,12 @@ func (t *task) wait(now time.Time) time.Duration {
 func (t *task) emit(s *source, out *connect.Batch) read.Emit {
 	left := int(t.cfg.Batch)
 	return func(schema *data.Schema, row read.Write, at plan.Position) (more bool, err error) {
-		p := s.partition
-		if t.mode == plan.Bulk || !at.HasInc && !at.HasTime {
-			p = nil // it moves no offset
-		}
-		rec := out.Record(s.topic, p)
+		rec := out.Record(s.topic, s.partition)
 		if err := rec.ValueAppend(schema, row); err != nil {
 			return false, err
 		}
 		switch {
-		case p == nil:
+		case t.mode == plan.Bulk || !at.HasInc && !at.HasTime: // no offset: it moves none
 		case !at.HasTime:
 			rec.OffsetLong(incOffset, at.Inc)
 		default:
@@ -325,6 +325,14 @@ func (t *task) disconnect() {
 		t.conn.Close()
 		t.conn = nil
 	}
+}
+
+// reconnects is how often connecting is tried again, -1 without end.
+func (t *task) reconnects() int {
+	if t.cfg.Attempts > 0 {
+		return int(t.cfg.Attempts) - 1
+	}
+	return int(t.cfg.Attempts)
 }
 
 // retry tells whether an error may pass by itself, and counts those in a row.

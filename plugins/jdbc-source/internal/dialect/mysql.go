@@ -19,10 +19,11 @@ import (
 
 // mySQL is a MySQL or MariaDB database. Queries are prepared, because only the binary protocol gives a FLOAT exactly.
 type mySQL struct {
-	hosts    []*mysql.Config // tried in turn
-	zeroDate string          // exception, convert_to_null or round
-	settings Settings
-	never    bool
+	hosts     []*mysql.Config // tried in turn
+	zeroDate  string          // exception, convert_to_null or round
+	isolation string          // empty for the server's own
+	settings  Settings
+	never     bool
 }
 
 func (m *mySQL) Name() string { return "mysql" }
@@ -62,11 +63,29 @@ func (m *mySQL) Connect(ctx context.Context) (Conn, error) {
 		}
 		c, err := connector.Connect(ctx)
 		if err == nil {
+			err = m.isolate(ctx, c)
+		}
+		if err == nil {
 			return &mysqlConn{db: m, c: c, database: cfg.DBName}, nil
 		}
 		failures = append(failures, fmt.Errorf("connect to MySQL at %s: %w", cfg.Addr, err))
 	}
 	return nil, errors.Join(failures...)
+}
+
+// isolate sets the isolation of the session by a statement, because the variable has different names in MySQL and MariaDB.
+func (m *mySQL) isolate(ctx context.Context, c driver.Conn) error {
+	if m.isolation == "" {
+		return nil
+	}
+	runner, ok := c.(driver.ExecerContext)
+	if !ok {
+		return errors.Join(errors.New("the MySQL driver runs no statements"), c.Close())
+	}
+	if _, err := runner.ExecContext(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL "+m.isolation, nil); err != nil {
+		return errors.Join(fmt.Errorf("set the isolation to %s: %w", m.isolation, err), c.Close())
+	}
+	return nil
 }
 
 func (m *mySQL) Retriable(err error) bool {

@@ -60,6 +60,8 @@ type Spec struct {
 	Suffix string
 	// Inc is the quoted incrementing column. In mode bulk it is optional: a unique key by which a table is read in pages.
 	Inc string
+	// IncNullable says that rows without a number are left out, in mode incrementing.
+	IncNullable bool
 	// Times are the quoted timestamp columns.
 	Times []string
 	Zoned bool
@@ -115,6 +117,8 @@ func Next(s Spec, pos Position, end time.Time, r Renderer) Query {
 		order = s.Inc
 		if pos.HasInc {
 			where = append(where, s.Inc+" > "+strconv.FormatInt(pos.Inc, 10))
+		} else if s.IncNullable {
+			where = append(where, s.Inc+" IS NOT NULL")
 		}
 	}
 	if s.Split.Count > 1 {

@@ -305,6 +305,9 @@ func (r *Reader) prepare(ctx context.Context, conn dialect.Conn) error {
 			return fmt.Errorf("the incrementing column %q of %s may be null; declare it NOT NULL, or set validate.non.null=false", s.Inc, r.what())
 		}
 	}
+	for _, c := range cols {
+		s.Spec.IncNullable = s.Spec.IncNullable || s.Inc != "" && c.Name == s.Inc && c.Nullable
+	}
 	nullable := len(s.Times) > 0
 	for i, name := range s.Times {
 		c, err := find(name, "timestamp.column.name")
