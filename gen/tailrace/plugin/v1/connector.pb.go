@@ -800,7 +800,8 @@ func (x *TaskConfigs) GetMaxTasks() uint32 {
 	return 0
 }
 
-// TaskConfigsResult answers TaskConfigs. No configs means no tasks for now.
+// TaskConfigsResult answers TaskConfigs. No configs means no tasks for now. A
+// retriable error means that the tasks stay as they are; the host asks again.
 type TaskConfigsResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestId     uint64                 `protobuf:"varint,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
