@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -22,6 +23,19 @@ type Converter interface {
 	// nil for a value without one. kafka is nil for a null record. Equal
 	// schemas come back as the same pointer as long as they stay in the cache.
 	ToConnect(dst []byte, topic string, kafka []byte) (schema *data.Schema, dstAfter []byte, err error)
+}
+
+// ErrStopped is the cause of a conversion that Bind's context cut short.
+var ErrStopped = javaerr.ErrStopped
+
+// Bind ends with ctx whatever a converter waits for, so that a task that is told
+// to stop is not held by a registry that is away. Converters that ask nobody do
+// not care. Call it before the converter is used; c is a Converter or a
+// HeaderConverter.
+func Bind(ctx context.Context, c any) {
+	if b, ok := c.(interface{ Bind(ctx context.Context) }); ok {
+		b.Bind(ctx)
+	}
 }
 
 // HeaderConverter turns header values; its methods are as Converter's.

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tailrace/tailrace/host/convert"
 )
 
 // control carries the wishes of the worker to the owner goroutine.
@@ -16,6 +18,7 @@ type control struct {
 	stop   bool
 	paused bool
 	cancel context.CancelFunc // ends opening the stream
+	halt   context.CancelFunc // ends stopping
 	wake   chan struct{}      // capacity 1
 	poke   func()             // wakes an owner that waits elsewhere; nil for none
 }
@@ -49,8 +52,10 @@ func (c *control) pokes(poke func()) {
 func (c *control) requestStop() {
 	c.mu.Lock()
 	c.stop = true
-	if c.cancel != nil {
-		c.cancel()
+	for _, end := range []context.CancelFunc{c.cancel, c.halt} {
+		if end != nil {
+			end()
+		}
 	}
 	c.mu.Unlock()
 	c.signal()
@@ -79,4 +84,19 @@ func (c *control) opening(ctx context.Context) (context.Context, context.CancelF
 		cancel()
 	}
 	return ctx, cancel
+}
+
+// bind lets converters give up waiting when ctx ends or the task is to stop.
+func (c *control) bind(ctx context.Context, with Converters) context.CancelFunc {
+	ctx, halt := context.WithCancel(ctx)
+	c.mu.Lock()
+	c.halt = halt
+	if c.stop {
+		halt()
+	}
+	c.mu.Unlock()
+	for _, conv := range []any{with.Key, with.Value, with.Header} {
+		convert.Bind(ctx, conv)
+	}
+	return halt
 }

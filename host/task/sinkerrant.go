@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
 )
@@ -24,6 +25,10 @@ func (r *sinkRun) unconvertible(run *kafka.Run, i int, no refusal) bool {
 	}
 	if r.reported.has(&e) { // it was read again after its process died
 		return true
+	}
+	if errors.Is(no.err, convert.ErrStopped) { // nothing is wrong with the record
+		r.fail(no.err)
+		return false
 	}
 	failure := r.errantFailure(&e, r.handled+uint64(i-r.fetchNext)+1)
 	// A failing record is reported also when failures are not tolerated (reference section 5.6).

@@ -52,6 +52,7 @@ func (s *Source) Snapshot() Snapshot {
 // gives up at once, without draining. Run is called once.
 func (s *Source) Run(ctx context.Context) error {
 	r := newSourceRun(s)
+	defer s.control.bind(ctx, s.cfg.Converters)()
 	defer r.cleanUp(ctx)
 	r.enter()
 	if err := r.open(ctx); err != nil {

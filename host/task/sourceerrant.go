@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -141,7 +142,7 @@ func (c *sourceConverter) skip(p *preparedBatch, t *transform.Record, r *wire.So
 	if c.errants.logText {
 		failure.record = c.errants.text(t, r, b.Schemas())
 	}
-	if !c.policy.TolerateAll {
+	if !c.policy.TolerateAll || errors.Is(no.err, convert.ErrStopped) {
 		failure.Fatal = true
 		c.errant(failure)
 		p.failure, p.through = failure, seq-1

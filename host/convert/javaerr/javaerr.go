@@ -7,6 +7,7 @@
 package javaerr
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -20,6 +21,10 @@ const (
 	NetworkException       = "org.apache.kafka.common.errors.NetworkException"
 	TimeoutException       = "org.apache.kafka.common.errors.TimeoutException"
 )
+
+// ErrStopped is the cause of a conversion that did not end because its task was
+// told to stop. Its record is neither good nor bad: it must not be skipped.
+var ErrStopped = errors.New("the task stops")
 
 // Error is a failed conversion.
 type Error struct {

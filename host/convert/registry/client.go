@@ -305,8 +305,8 @@ func (c *Client) call(what string, do func(context.Context, *sr.Client) error) e
 				return nil
 			}
 			last = classify(what, c.urls[n], err)
-			if c.ctx.Err() != nil {
-				last.Reason = "the task stops"
+			if last.stopped = c.ctx.Err() != nil; last.stopped {
+				last.Reason = javaerr.ErrStopped.Error()
 			}
 			if !last.Retriable() || ctx.Err() != nil {
 				return last
@@ -322,6 +322,7 @@ func (c *Client) call(what string, do func(context.Context, *sr.Client) error) e
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+			last.stopped = c.ctx.Err() != nil
 			return last
 		}
 	}
@@ -337,7 +338,12 @@ type Error struct {
 	Timeout bool
 	// Reason is the registry's message or the failure of the connection.
 	Reason string
+
+	stopped bool // the context of Bind ended
 }
+
+// Is tells that the call was given up because the task stops.
+func (e *Error) Is(target error) bool { return e.stopped && target == javaerr.ErrStopped }
 
 func (e *Error) Error() string {
 	text := "schema registry " + e.Where + " could not " + e.What + ": " + e.Reason

@@ -2,15 +2,16 @@ package registry
 
 import (
 	"crypto/tls"
-	"crypto/x509"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert/javaerr"
+	"github.com/tailrace/tailrace/host/tlsconfig"
 )
 
 // Config is how a converter uses its registry.
@@ -140,8 +141,17 @@ func (c *Config) parseCredentials(props map[string]string) error {
 			return javaerr.Config("basic.auth.user.info must be user:password when basic.auth.credentials.source is USER_INFO")
 		}
 		c.user, c.password, c.basic = user, password, true
+	case "SASL_INHERIT":
+		login, err := config.ParseJAAS(first(props, "sasl.jaas.config", "schema.registry.sasl.jaas.config"))
+		if err != nil {
+			return javaerr.Config("sasl.jaas.config, which basic.auth.credentials.source=SASL_INHERIT takes user and password from: %s", err)
+		}
+		c.user, c.password, c.basic = login.Options["username"], login.Options["password"], true
+		if c.user == "" {
+			return javaerr.Config("sasl.jaas.config has no username, which basic.auth.credentials.source=SASL_INHERIT needs")
+		}
 	default:
-		return javaerr.Config("basic.auth.credentials.source %s is not supported; use URL or USER_INFO", source)
+		return javaerr.Config("basic.auth.credentials.source %s is not supported; use URL, USER_INFO or SASL_INHERIT", source)
 	}
 	switch source := strings.ToUpper(strings.TrimSpace(first(props, "bearer.auth.credentials.source", "schema.registry.bearer.auth.credentials.source"))); source {
 	case "":
@@ -159,7 +169,7 @@ func (c *Config) parseCredentials(props map[string]string) error {
 	return nil
 }
 
-// parseTransport reads TLS (PEM stores) and proxy.
+// parseTransport reads TLS (stores of type PEM, PKCS12 and JKS) and proxy.
 func (c *Config) parseTransport(props map[string]string) error {
 	if host := props["proxy.host"]; host != "" {
 		port := props["proxy.port"]
@@ -168,52 +178,23 @@ func (c *Config) parseTransport(props map[string]string) error {
 		}
 		c.proxy = &url.URL{Scheme: "http", Host: host + ":" + port}
 	}
-	const prefix = "schema.registry.ssl."
-	get := func(key string) string { return props[prefix+key] }
-	for _, store := range []string{"truststore", "keystore"} {
-		if kind := get(store + ".type"); kind != "" && !strings.EqualFold(kind, "PEM") ||
-			kind == "" && get(store+".location") != "" {
-			return javaerr.Config("%s%s.type: only PEM stores can be read; convert the store and set the type to PEM", prefix, store)
+	const prefix = "schema.registry."
+	own := map[string]string{}
+	for key, value := range props {
+		if name, ok := strings.CutPrefix(key, prefix); ok && strings.HasPrefix(name, "ssl.") {
+			own[name] = value
 		}
 	}
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	pem, err := content(get("truststore.certificates"), get("truststore.location"))
+	settings, err := tlsconfig.Parse(own)
 	if err != nil {
-		return javaerr.Config("%struststore.location cannot be read: %s", prefix, err)
+		return javaerr.Config("%s%s", prefix, err)
 	}
-	if pem != nil {
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return javaerr.Config("%struststore holds no certificate in PEM form", prefix)
-		}
-	}
-	chain, err := content(get("keystore.certificate.chain"), get("keystore.location"))
+	identity, err := tlsconfig.Open(settings, "keys and certificates for the schema registry", slog.New(slog.DiscardHandler))
 	if err != nil {
-		return javaerr.Config("%skeystore.location cannot be read: %s", prefix, err)
+		return javaerr.Config("%s%s", prefix, err)
 	}
-	if chain != nil {
-		key := []byte(get("keystore.key"))
-		if len(key) == 0 {
-			key = chain
-		}
-		pair, err := tls.X509KeyPair(chain, key)
-		if err != nil {
-			return javaerr.Config("%skeystore holds no certificate and unencrypted key in PEM form", prefix)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	c.tls = conf
+	c.tls = identity.Client()
 	return nil
-}
-
-func content(inline, path string) ([]byte, error) {
-	if inline != "" {
-		return []byte(inline), nil
-	}
-	if path == "" {
-		return nil, nil
-	}
-	return os.ReadFile(path)
 }
 
 func first(props map[string]string, keys ...string) string {

@@ -13,5 +13,5 @@
 //   - I-9: credentials are in no error; user information is cut from URLs.
 //
 // It is the border to franz-go's package sr, which no other package of the
-// host imports. It imports host/convert/javaerr and nothing else of the project.
+// host imports. It imports host/convert/javaerr, host/config (login modules) and host/tlsconfig.
 package registry
