@@ -7,6 +7,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/cli"
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/observe"
 	"github.com/tailrace/tailrace/host/plugin"
 )
 
@@ -31,7 +32,7 @@ func (a *app) plugins(ctx context.Context, o cli.PluginSource) (cli.PluginListin
 		folders = []string{dir}
 	}
 	logger, _ := newLogger(o.Logging, os.Stderr)
-	host, catalogue, err := openPlugins(folders, a.version, logger) //nolint:contextcheck // closed below
+	host, catalogue, err := openPlugins(folders, a.version, logger, observe.NewEvents()) //nolint:contextcheck // closed below
 	if err != nil {
 		return cli.PluginListing{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tailrace/tailrace/host/metrics"
+	"github.com/tailrace/tailrace/host/observe"
 	"github.com/tailrace/tailrace/host/rest"
 )
 
@@ -18,8 +19,12 @@ func (p *parts) serve() {
 	}
 	options.Metrics = metrics.Handler(p.worker, p.processes, p.logger)
 	options.Peers = p.peers
+	options.Station = observe.NewStation(observe.Config{
+		WorkerID: p.advertised.Host, Version: p.version, Worker: p.worker, Processes: p.processes, Lines: p.levels.Tail(), Events: p.events,
+	})
+	options.Stopping = p.stopping
 	admin := options
-	admin.Metrics = nil
+	admin.Metrics, admin.Station = nil, nil
 	admin.Loggers, admin.SetClusterLevel = p.levels, p.setClusterLevel
 	if settings.AdminListeners == nil {
 		options.Loggers, options.SetClusterLevel = p.levels, p.setClusterLevel

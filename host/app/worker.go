@@ -17,6 +17,7 @@ import (
 	"github.com/tailrace/tailrace/host/herder"
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/loggers"
+	"github.com/tailrace/tailrace/host/observe"
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/rest"
 	"github.com/tailrace/tailrace/host/store"
@@ -49,6 +50,8 @@ type parts struct {
 	security   rest.Security
 	processes  *plugin.Host
 	worker     *worker.Worker
+	events     *observe.Events
+	stopping   context.Context //nolint:containedctx // the signal that ends run
 	herder     herder.Herder
 	// load makes the connector of a file; nil in a cluster, which keeps its connectors itself.
 	load func(context.Context, config.ConnectorFile) error
@@ -83,7 +86,7 @@ type plan struct {
 // run starts a worker, says that it is ready, waits until ctx ends, and stops it.
 func (a *app) run(ctx context.Context, r plan) error {
 	settings, logger := r.settings, r.logger
-	p := &parts{settings: settings, version: a.version, logger: logger, levels: r.levels}
+	p := &parts{settings: settings, version: a.version, logger: logger, levels: r.levels, events: observe.NewEvents(), stopping: ctx}
 	defer func() {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.TaskShutdownTimeout+stopGrace)
 		defer cancel()
@@ -161,7 +164,7 @@ func (p *parts) startBase(ctx context.Context) (base, error) {
 	if err := p.secure(); err != nil {
 		return base{}, err
 	}
-	host, catalogue, err := openPlugins(p.settings.PluginPath, p.version, p.logger) //nolint:contextcheck // lives until close
+	host, catalogue, err := openPlugins(p.settings.PluginPath, p.version, p.logger, p.events) //nolint:contextcheck // lives until close
 	if err != nil {
 		return base{}, err
 	}
@@ -178,7 +181,7 @@ func (p *parts) startBase(ctx context.Context) (base, error) {
 func (p *parts) newWorker(b base, offsets store.OffsetStore) func(worker.Listener) herder.Worker {
 	return func(l worker.Listener) herder.Worker {
 		w := worker.New(worker.Config{
-			Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Offsets: offsets, Listener: l, Logger: p.logger,
+			Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Offsets: offsets, Listener: p.events.Listener(l), Logger: p.logger,
 			LogLevel: p.levels.ConnectorLevel,
 		})
 		p.levels.OnChange(w.ApplyLogLevels)
@@ -200,15 +203,17 @@ func checkConverters(w *config.Worker) error {
 	return nil
 }
 
-// openPlugins starts the plugin host and looks at plugin.path.
-func openPlugins(paths []string, version string, logger *slog.Logger) (*plugin.Host, *plugin.Catalogue, error) {
-	host, err := plugin.NewHost(plugin.HostOptions{Logger: logger, Version: version})
+// openPlugins starts the plugin host and looks at plugin.path. events hears of both.
+func openPlugins(paths []string, version string, logger *slog.Logger, events *observe.Events) (*plugin.Host, *plugin.Catalogue, error) {
+	host, err := plugin.NewHost(plugin.HostOptions{Logger: logger, Version: version, Notify: events.Process})
 	if err != nil {
 		return nil, nil, err
 	}
 	catalogue := plugin.OpenCatalogue(plugin.CatalogueOptions{
 		Paths: paths, CacheFile: cacheFile(), Describe: host.Describe, Version: version, Logger: logger,
 	})
+	changes, _ := catalogue.Subscribe() // until the catalogue is closed
+	go events.Watch(changes)
 	return host, catalogue, nil
 }
 

@@ -48,6 +48,28 @@ func (p *Producer) NewBatch(n int) *Batch {
 	return b
 }
 
+// NewDetachedBatch returns a batch that belongs to no producer, for those who only look at it.
+func NewDetachedBatch(n int) *Batch { return &Batch{records: make([]kgo.Record, 0, n)} }
+
+// BatchRecord is a record of a batch, as it would be sent. Its slices are those of the batch.
+type BatchRecord struct {
+	Topic           string
+	Partition       int32 // PartitionAny when the producer chooses
+	TimestampMillis int64 // TimestampNow when the producer stamps it
+	Key, Value      []byte
+	Headers         Headers
+}
+
+// At is the i-th record.
+func (b *Batch) At(i int) BatchRecord {
+	r := &b.records[i]
+	out := BatchRecord{r.Topic, r.Partition, TimestampNow, r.Key, r.Value, Headers{r.Headers}}
+	if !r.Timestamp.IsZero() {
+		out.TimestampMillis = r.Timestamp.UnixMilli()
+	}
+	return out
+}
+
 // Append adds a record. key and value are not copied: they must stay unchanged
 // until done is called. A nil slice is Kafka's null, an empty one is not.
 // partition may be PartitionAny; timestampMillis (since 1970, UTC) may be
@@ -93,7 +115,7 @@ func (b *Batch) Discard() { b.release() }
 const maxPooledRecords = 16 << 10
 
 func (b *Batch) release() {
-	if cap(b.records) > maxPooledRecords || cap(b.headers) > maxPooledRecords {
+	if b.p == nil || cap(b.records) > maxPooledRecords || cap(b.headers) > maxPooledRecords {
 		return
 	}
 	clear(b.records) // drops the references to the caller's slices

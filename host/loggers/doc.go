@@ -8,8 +8,10 @@
 // A level counts for the logger and what is below it, by dots; connector loggers come
 // before the others.
 //
+// The last lines about each connector are remembered in a Tail, for people who look on from outside.
+//
 // Invariant: a line that no logger wants costs one atomic load and no allocation.
 //
-// Neighbours: it knows nothing of the host; host/app wraps the worker's slog handler in it, and
+// Neighbours: of the host it knows host/recent only; host/app wraps the worker's slog handler in it, and
 // host/rest serves it at /admin/loggers.
 package loggers

@@ -20,8 +20,11 @@ type handler struct {
 	grouped           bool
 }
 
-// Handler puts the levels before a handler, which should let everything through.
-func (r *Registry) Handler(next slog.Handler) slog.Handler { return &handler{registry: r, next: next} }
+// Handler puts the levels before a handler, which should let everything through. What the levels let
+// through is remembered in Tail.
+func (r *Registry) Handler(next slog.Handler) slog.Handler {
+	return &handler{registry: r, next: r.tail.Handler(next)}
+}
 
 // Enabled cannot know the line's own attributes and source yet: Handle looks again.
 func (h *handler) Enabled(_ context.Context, level slog.Level) bool {

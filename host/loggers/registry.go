@@ -39,14 +39,18 @@ type Registry struct {
 	current atomic.Pointer[table]
 	mu      sync.Mutex // of Set and OnChange
 	heard   []func()
+	tail    *Tail
 }
 
 // New makes a registry in which every logger has one level.
 func New(root slog.Level) *Registry {
-	r := &Registry{}
+	r := &Registry{tail: NewTail()}
 	r.current.Store(&table{set: map[string]setting{Root: {name: nameOf(root), level: root}}, lowest: root})
 	return r
 }
+
+// Tail has the lines that went through Handler.
+func (r *Registry) Tail() *Tail { return r.tail }
 
 // OnChange calls f after each change, from the goroutine that made it. f must not block or call Set.
 func (r *Registry) OnChange(f func()) {

@@ -44,6 +44,8 @@ type HostOptions struct {
 	Version  string // of the worker, told to plugins
 	Timeouts Timeouts
 	Launcher process.LauncherOptions // Logger is taken from above
+	// Notify hears of each process that started, and with exit of each that ended. It must not block. May be nil.
+	Notify func(p ProcessInfo, exit *process.Exit)
 }
 
 // Host starts plugin processes and shares them by the isolation mode. One per worker. Its methods may be called from any

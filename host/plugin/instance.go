@@ -91,6 +91,7 @@ type Instance struct {
 	done       chan struct{}
 	background sync.WaitGroup
 	release    func() // set by the Host
+	info       ProcessInfo
 }
 
 func startInstance(ctx context.Context, launcher *process.Launcher, logger *slog.Logger, hostVersion string, command process.Command, timeouts Timeouts) (*Instance, error) {

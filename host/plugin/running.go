@@ -61,7 +61,6 @@ func (h *Host) noteStart(key string, launch Launch, instance *Instance) {
 		info.Task = launch.Task
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	entry, known := h.history[key]
 	if !known {
 		h.forgetOldest()
@@ -70,11 +69,19 @@ func (h *Host) noteStart(key string, launch Launch, instance *Instance) {
 	}
 	info.Starts, info.LastExit = entry.info.Starts+1, entry.info.LastExit
 	entry.info, entry.instance = info, instance
+	instance.info = info
+	h.mu.Unlock()
+	if h.options.Notify != nil {
+		h.options.Notify(info, nil)
+	}
 }
 
 // noteEnd books its end. An end that was asked for is not remembered.
 func (h *Host) noteEnd(key string, instance *Instance) {
 	exit := instance.Exit()
+	if h.options.Notify != nil {
+		h.options.Notify(instance.info, &exit)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	entry := h.history[key]

@@ -33,6 +33,10 @@ func negotiated(method string, handle http.HandlerFunc) http.HandlerFunc {
 			bare(w, http.StatusNotAcceptable)
 			return
 		}
+		if strings.HasPrefix(r.URL.Path, "/v1/") && follows(r) {
+			handle(w, r) // a stream has no end of its own
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		handle(w, r.WithContext(ctx))

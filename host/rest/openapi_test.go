@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tailrace/tailrace/host/loggers"
+	"github.com/tailrace/tailrace/host/observe"
 	"github.com/tailrace/tailrace/host/rest/openapi"
 )
 
@@ -27,7 +28,7 @@ func TestTheDocumentAndTheRoutesAreTheSame(t *testing.T) {
 			}
 		}
 	}
-	a := &api{options: Options{Loggers: loggers.New(slog.LevelInfo), Metrics: http.NotFoundHandler()}}
+	a := &api{options: Options{Loggers: loggers.New(slog.LevelInfo), Metrics: http.NotFoundHandler(), Station: &observe.Station{}}}
 	served := map[string]bool{}
 	for path, methods := range a.everything() {
 		for method := range methods {

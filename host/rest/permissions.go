@@ -65,6 +65,12 @@ var permissions = map[string]permission{
 	"PUT /admin/loggers/{logger}":                       {access.Admin, everywhere, "logger.set"},
 	"GET /metrics":                                      {access.Viewer, everywhere, "metrics.get"},
 	"GET /v1/connectors/{connector}/progress":           {access.Viewer, named, "connector.progress"},
+	"GET /v1/connectors/{connector}/logs":               {access.Viewer, named, "connector.logs"},
+	"GET /v1/worker":                                    {access.Viewer, everywhere, "worker.figures"},
+	"GET /v1/processes":                                 {access.Viewer, everywhere, "worker.processes"},
+	"GET /v1/events":                                    {access.Viewer, everywhere, "worker.events"},
+	"GET /v1/topics/{topic}/records":                    {access.Operator, everywhere, "topic.records"},
+	"POST /v1/preview":                                  {access.Admin, everywhere, "connector.preview"},
 }
 
 // needs looks a request up. HEAD needs what GET needs, and OPTIONS only an insider.

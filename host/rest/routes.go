@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-chi/chi/v5"
 
@@ -15,6 +17,7 @@ import (
 type api struct {
 	herder  herder.Herder
 	options Options
+	streams atomic.Int64 // that are open
 }
 
 // Options are what the API offers beside the herder, and how.
@@ -27,8 +30,12 @@ type Options struct {
 	Peers *Peers
 	// Metrics is served at /metrics; nil serves none.
 	Metrics http.Handler
-	CORS    CORS
-	Headers []HeaderRule
+	// Station is served below /v1; nil serves none.
+	Station Station
+	// Stopping ends streamed answers when the worker stops; nil for never.
+	Stopping context.Context //nolint:containedctx // a signal, not a request's
+	CORS     CORS
+	Headers  []HeaderRule
 	Security
 }
 
@@ -46,6 +53,9 @@ func (a *api) everything() map[string]methods {
 	}
 	if a.options.Metrics != nil {
 		table["/metrics"] = methods{http.MethodGet: a.options.Metrics.ServeHTTP}
+	}
+	if a.options.Station != nil {
+		maps.Copy(table, a.observed())
 	}
 	return table
 }

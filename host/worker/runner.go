@@ -198,7 +198,7 @@ func (r *runner) awaitStop() {
 	}
 }
 
-// share is a process with what is known of its connector.
+// share is a process with what is known of its connector; resolve gives one without a process.
 type share struct {
 	*plugin.Instance
 	resolved  plugin.Resolved
@@ -206,9 +206,8 @@ type share struct {
 	masker    *config.Masker
 }
 
-// acquire resolves the class, reads the configuration and takes a share of the
-// plugin's process. The caller releases it.
-func (r *runner) acquire(ctx context.Context) (*share, error) {
+// resolve finds the plugin of the class and reads the configuration.
+func (r *runner) resolve(ctx context.Context) (*share, error) {
 	resolveCtx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	resolved, err := r.w.cfg.Plugins.Resolve(resolveCtx, r.props["connector.class"], r.props["connector.plugin.version"])
@@ -228,6 +227,17 @@ func (r *runner) acquire(ctx context.Context) (*share, error) {
 	}
 	masker := c.Masker(r.w.cfg.Settings)
 	addPasswords(masker, resolved.Connector.ConfigKeys, c.Resolution.Props)
+	return &share{resolved: resolved, connector: c, masker: masker}, nil
+}
+
+// acquire resolves the class, reads the configuration and takes a share of the
+// plugin's process. The caller releases it.
+func (r *runner) acquire(ctx context.Context) (*share, error) {
+	s, err := r.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, resolved, masker := s.connector, s.resolved, s.masker
 	isolation, err := plugin.ParseIsolation(string(c.Process.Isolation))
 	if err != nil {
 		return nil, err
@@ -243,7 +253,8 @@ func (r *runner) acquire(ctx context.Context) (*share, error) {
 	r.path = resolved.Plugin.Path
 	r.parts = partsOf(c, resolved)
 	r.mu.Unlock()
-	return &share{Instance: instance, resolved: resolved, connector: c, masker: masker}, nil
+	s.Instance = instance
+	return s, nil
 }
 
 func limits(p config.Process) process.Limits {

@@ -181,17 +181,21 @@ func (r *taskRunner) build(s *share) (conversation, error) {
 			OffsetFlushInterval: r.w.cfg.Settings.OffsetFlushInterval, OffsetFlushTimeout: r.w.cfg.Settings.OffsetFlushTimeout,
 			GracefulTimeout: r.w.cfg.Settings.TaskShutdownTimeout,
 		},
-		errors: task.ErrorPolicy{
-			TolerateAll: s.connector.Errors.TolerateAll, Log: s.connector.Errors.LogEnable, LogRecords: s.connector.Errors.LogIncludeMessages,
-			RetryTimeout: s.connector.Errors.RetryTimeout, RetryDelayMax: s.connector.Errors.RetryDelayMax,
-			MaxRate: s.connector.Errors.MaxRate, RateRecords: s.connector.Errors.RateRecords,
-		},
+		errors: errorPolicy(s.connector.Errors),
 		paused: r.targetState() != store.TargetStarted,
 	}
 	if s.connector.Kind == config.Sink {
 		return r.buildSink(s, converters, common)
 	}
 	return r.buildSource(s, converters, common)
+}
+
+func errorPolicy(e config.ErrorHandling) task.ErrorPolicy {
+	return task.ErrorPolicy{
+		TolerateAll: e.TolerateAll, Log: e.LogEnable, LogRecords: e.LogIncludeMessages,
+		RetryTimeout: e.RetryTimeout, RetryDelayMax: e.RetryDelayMax,
+		MaxRate: e.MaxRate, RateRecords: e.RateRecords,
+	}
 }
 
 // settings are what both kinds of tasks take over.

@@ -64,6 +64,7 @@ type Worker struct {
 	tasks      map[task.ID]*taskRunner
 
 	connectorStarts, taskStarts starts
+	previews                    previews
 
 	watching context.CancelFunc
 	watched  chan struct{}

@@ -71,13 +71,17 @@ func Main(m *testing.M) {
 
 // Brokers is what what every Pipeline test runs on.
 func Brokers(t *testing.T, test func(t *testing.T, bootstrap string)) {
-	t.Run("embedded", func(t *testing.T) {
-		b, err := kafka.StartEmbedded(kafka.EmbeddedConfig{DataDir: t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(b.Close)
-		test(t, b.Addr())
-	})
+	t.Run("embedded", func(t *testing.T) { test(t, Embedded(t)) })
 	t.Run("real", func(t *testing.T) { test(t, env.Kafka(t).Bootstrap) })
+}
+
+// Embedded starts an embedded broker and gives its address.
+func Embedded(t testing.TB) string {
+	t.Helper()
+	b, err := kafka.StartEmbedded(kafka.EmbeddedConfig{DataDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b.Addr()
 }

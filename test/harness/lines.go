@@ -27,12 +27,15 @@ func NumberedLines(t testing.TB, f *os.File, from, to int) {
 	t.Helper()
 	w := bufio.NewWriterSize(f, 1<<20)
 	for i := from; i < to; i++ {
-		fmt.Fprintf(w, "%09d %s grüße\n", i, lineText[:60+i%50])
+		fmt.Fprintln(w, Line(i))
 	}
 	if err := errors.Join(w.Flush(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
+
+// Line is a numbered line, without its end.
+func Line(i int) string { return fmt.Sprintf("%09d %s grüße", i, lineText[:60+i%50]) }
 
 const lineText = "the quick brown fox jumps over the lazy dog and goes on to the river, where it drinks until the sun goes down again"
 
