@@ -47,6 +47,12 @@ func algorithm(name string) (hmacAlgorithm, error) {
 	return a, nil
 }
 
+// KnownAlgorithm says whether a MAC of this name can be computed at all.
+func KnownAlgorithm(name string) bool {
+	_, err := algorithm(name)
+	return err == nil
+}
+
 // NewSessionKey makes a random key. sizeBits 0 takes the algorithm's usual size.
 func NewSessionKey(algorithmName string, sizeBits int, now time.Time) (store.SessionKey, error) {
 	a, err := algorithm(algorithmName)

@@ -100,6 +100,9 @@ func (s *core) PluginConfig(class, versions string) ([]KeyInfo, error) {
 		}
 		return nil, failed(NotFound, "Unknown plugin %s.", class)
 	case errors.As(err, &version):
+		if !strings.ContainsAny(version.Range, "[(") {
+			version.Range = "[" + version.Range + "," + version.Range + "]" // as Kafka Connect reads a bare version
+		}
 		return nil, failed(BadRequest, "%s", version.Error())
 	case err != nil:
 		return nil, failed(BadRequest, "%s", err.Error())
@@ -112,6 +115,9 @@ func (s *core) PluginConfig(class, versions string) ([]KeyInfo, error) {
 	out := config.KeyInfos(own)
 	for _, info := range config.KeyInfos(framework) {
 		if own.Key(info.Name) == nil {
+			if info.Name == "connector.plugin.version" {
+				info.DefaultValue = &resolved.Connector.Version // what runs when nothing is asked for
+			}
 			out = append(out, info)
 		}
 	}

@@ -160,6 +160,9 @@ func (d *Distributed) verify(body []byte, signature Signature) error {
 	if d.member.View().Protocol != cluster.ProtocolSessioned {
 		return nil
 	}
+	if a := signature.Algorithm; a != "" && !cluster.KnownAlgorithm(a) {
+		return failed(BadRequest, "Algorithm %s not available", a)
+	}
 	err := cluster.Verify(d.configs.Snapshot().SessionKey, d.cluster.VerificationAlgorithms, signature.Algorithm, signature.Value, body)
 	switch {
 	case err == nil:

@@ -114,8 +114,14 @@ func (s *core) ask(ctx context.Context, name string, resolved plugin.Resolved, p
 		return nil, errors.New("The plugin " + resolved.Plugin.Description.Name + " could not validate the configuration: " + launch.Mask(err.Error()))
 	}
 	out := make([]config.ConfigValue, 0, len(values))
+	internal := map[string]bool{}
+	for _, k := range resolved.Connector.ConfigKeys {
+		internal[k.Name] = k.Internal
+	}
 	for _, v := range values {
-		out = append(out, config.ConfigValue(v))
+		if !internal[v.Name] || len(v.Errors) > 0 { // the definition does not show it either
+			out = append(out, config.ConfigValue(v))
+		}
 	}
 	return out, nil
 }

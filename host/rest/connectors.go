@@ -75,9 +75,13 @@ func readCreate(r *http.Request) (herder.CreateRequest, error) {
 			seen = true
 			request.Config, request.Order, err = in.config("config")
 		case "initial_state":
-			var state string
-			err = in.scalarInto("initial_state", &state)
-			request.InitialState = herder.TargetState(strings.ToUpper(state))
+			var state *string
+			if state, err = in.scalar("initial_state"); state != nil {
+				request.InitialState = herder.TargetState(strings.ToUpper(*state))
+				if *state == "" {
+					err = in.fault(at, "initial_state is empty; use RUNNING, PAUSED or STOPPED,")
+				}
+			}
 		default:
 			err = in.fault(at, "the member "+member+" is not known; known are name, config and initial_state,")
 		}

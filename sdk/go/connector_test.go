@@ -108,7 +108,7 @@ func TestDescribeAndValidate(t *testing.T) {
 	key := d.GetConnectors()[0].GetConfigKeys()[1]
 	require.True(t, proto.Equal(&pluginv1.ConfigKey{
 		Name: "batch.size", Type: pluginv1.ConfigType_CONFIG_TYPE_INT, DefaultValue: proto.String("2000"), Importance: pluginv1.Importance_IMPORTANCE_MEDIUM,
-		Documentation: "Lines.", OrderInGroup: 2, DisplayName: "batch.size", Width: pluginv1.Width_WIDTH_MEDIUM, Min: proto.Float64(1), Max: proto.Float64(5000),
+		Documentation: "Lines.", OrderInGroup: 2, DisplayName: "batch.size", Min: proto.Float64(1), Max: proto.Float64(5000),
 	}, key), "%v", key)
 
 	a, err := client.Validate(ctx, &pluginv1.ValidateRequest{Connector: "powers", Config: map[string]string{"batch.size": "x"}})

@@ -95,7 +95,7 @@ func describeKeys(d *ConfigDef) []*pluginv1.ConfigKey {
 		p := &pluginv1.ConfigKey{
 			Name: k.Name, Type: configTypes[k.Type], Required: k.Required, Importance: importances[k.Importance],
 			Documentation: k.Doc, Group: k.Group, OrderInGroup: inGroup[k.Group], DisplayName: k.DisplayName,
-			Width: pluginv1.Width_WIDTH_MEDIUM, Dependents: k.Dependents, ValidValues: k.ValidValues,
+			Dependents: k.Dependents, ValidValues: k.ValidValues,
 			Min: k.Min, Max: k.Max, Internal: k.Internal,
 		}
 		if k.AnyCase {
