@@ -21,6 +21,7 @@ type Commands struct {
 	Distributed func(context.Context, Standalone) error
 	Dev         func(context.Context, Dev) error
 	Plugins     func(context.Context, PluginSource) (PluginListing, error)
+	DeadLetters DeadLetters
 	// Transform runs records through a chain and hands over a result for each.
 	Transform func(ctx context.Context, o Lab, emit func(LabResult) error) error
 	// ParseConnector reads the text of a connector file; file is used in errors.
@@ -129,7 +130,7 @@ func newRoot(c Commands) *cobra.Command {
 	root.PersistentFlags().BoolVar(&logging.JSON, "log-json", false, "log as JSON, one object a line")
 	r := &remote{commands: c}
 	root.AddCommand(
-		newStandalone(c, &logging), newDistributed(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging), newTransform(c), newDoctor(r), newContext(r), newVersion(c),
+		newStandalone(c, &logging), newDistributed(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging), newTransform(c), newDLQ(c), newDoctor(r), newContext(r), newVersion(c),
 	)
 	wrapUsage(root)
 	return root

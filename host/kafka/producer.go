@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -72,6 +73,25 @@ func (p *Producer) LearnTopicLimit(ctx context.Context, topic string) error {
 	if !slices.Equal(compression(p.cfg.Producer.CompressionType), []kgo.CompressionCodec{kgo.NoCompression()}) {
 		return nil
 	}
+	err := p.learnTopicLimit(ctx, topic)
+	for range unknownTopicTries {
+		if !errors.Is(err, ErrUnknownTopic) {
+			return err
+		}
+		select { // a broker may not have heard of a new topic yet
+		case <-time.After(metadataMinAge):
+		case <-ctx.Done():
+			return err
+		}
+		err = p.learnTopicLimit(ctx, topic)
+	}
+	return err
+}
+
+// unknownTopicTries is how often a topic that is not there is asked for again.
+const unknownTopicTries = 4
+
+func (p *Producer) learnTopicLimit(ctx context.Context, topic string) error {
 	const op = "read max.message.bytes of topic"
 	described, err := kadm.NewClient(p.cl).DescribeTopicConfigs(ctx, topic)
 	if err != nil {

@@ -64,6 +64,10 @@ func (r *taskRunner) deadLetters(s *share) (func(context.Context) (task.DeadLett
 		if err != nil {
 			return nil, err
 		}
+		// Several letters in one request must not be refused for their sum; a client that may not ask goes on without.
+		if err := producer.LearnTopicLimit(ctx, dlq.Topic); err != nil {
+			r.logger.Debug("the largest dead letter that the topic takes is not known", "topic", dlq.Topic, "error", err)
+		}
 		cfg := task.DeadLetterConfig{
 			ID: r.id, Topic: dlq.Topic, ContextHeaders: dlq.ContextHeaders, Producer: producer, Mask: s.masker.Text, Logger: r.logger,
 		}
