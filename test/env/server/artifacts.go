@@ -119,7 +119,7 @@ func (a artifacts) formatTemplate(ctx context.Context) error {
 
 	data := filepath.Join(work, "data")
 	config := filepath.Join(work, "server.properties")
-	if err := writeProperties(config, brokerProperties(data, 9092, 9093)); err != nil {
+	if err := writeProperties(config, brokerProperties(data, "127.0.0.1", 9092, 9093)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, formatTimeout)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,11 +29,15 @@ type BrokerOptions struct {
 	// Listeners are further listeners beside PLAINTEXT, by name, with their security protocol. Each gets a port of its
 	// own; [Broker.ListenerAddr] tells it.
 	Listeners map[string]string
+	// Host is the address that the PLAINTEXT listener is bound to; "" means 127.0.0.1.
+	Host string
 	// HeapMiB is the broker's largest heap; 0 means 256.
 	HeapMiB int
 	// Optimize lets the JVM compile for speed rather than for a quick start: for benchmarks.
 	Optimize bool
 }
+
+func (o BrokerOptions) host() string { return cmp.Or(o.Host, "127.0.0.1") }
 
 // Broker is one Apache Kafka broker, its own controller.
 type Broker struct {
@@ -80,7 +85,7 @@ func newBroker(cache artifacts, options BrokerOptions) (*Broker, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	properties := brokerProperties(data, ports[0], ports[1])
+	properties := brokerProperties(data, options.host(), ports[0], ports[1])
 	more := addListeners(properties, options.Listeners, ports[2:])
 	maps.Copy(properties, options.Properties)
 	err = errors.Join(
@@ -107,7 +112,7 @@ func addListeners(properties, listeners map[string]string, ports []int) map[stri
 }
 
 // Addr is the bootstrap address, host:port. It stays the same over stops and starts.
-func (b *Broker) Addr() string { return fmt.Sprintf("127.0.0.1:%d", b.port) }
+func (b *Broker) Addr() string { return fmt.Sprintf("%s:%d", b.options.host(), b.port) }
 
 // ListenerAddr is the address, host:port, of one of [BrokerOptions.Listeners].
 func (b *Broker) ListenerAddr(name string) string { return fmt.Sprintf("127.0.0.1:%d", b.more[name]) }
@@ -230,13 +235,13 @@ func (b *Broker) Close() error {
 }
 
 // brokerProperties is a single node that is broker and controller, with internal topics as small as they may be.
-func brokerProperties(data string, port, controllerPort int) map[string]string {
+func brokerProperties(data, host string, port, controllerPort int) map[string]string {
 	return map[string]string{
 		"process.roles":                                    "broker,controller",
 		"node.id":                                          "1",
 		"controller.quorum.voters":                         fmt.Sprintf("1@127.0.0.1:%d", controllerPort),
-		"listeners":                                        fmt.Sprintf("PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", port, controllerPort),
-		"advertised.listeners":                             fmt.Sprintf("PLAINTEXT://127.0.0.1:%d", port),
+		"listeners":                                        fmt.Sprintf("PLAINTEXT://%s:%d,CONTROLLER://127.0.0.1:%d", host, port, controllerPort),
+		"advertised.listeners":                             fmt.Sprintf("PLAINTEXT://%s:%d", host, port),
 		"controller.listener.names":                        "CONTROLLER",
 		"listener.security.protocol.map":                   "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"log.dirs":                                         data,
