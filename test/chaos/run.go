@@ -40,7 +40,6 @@ type run struct {
 
 // carryOut does what the plan says, at its times, and returns when everything is mended.
 func (r *run) carryOut(ctx context.Context) error {
-	r.done = map[kind]int{}
 	started := time.Now()
 	progress := time.NewTicker(5 * time.Second)
 	defer progress.Stop()
