@@ -41,20 +41,46 @@ func (c TopicClients) log() *slog.Logger {
 	return c.Log
 }
 
-// open makes sure of the topic and reads it to its end.
+// open makes sure of the topic and reads it to its end. A broker that comes and goes is waited for until ctx ends.
 func (c TopicClients) open(ctx context.Context, spec TopicSpec, apply func([]kafka.LogRecord)) (*kafka.TopicLog, error) {
-	if err := ensureTopic(ctx, c.Admin, spec, c.log()); err != nil {
+	if err := c.persist(ctx, spec, func() error { return ensureTopic(ctx, c.Admin, spec, c.log()) }); err != nil {
 		return nil, err
 	}
-	log, err := kafka.OpenTopicLog(ctx, kafka.TopicLogConfig{Topic: spec.Name, Consumer: c.Consumer, Producer: c.Producer, Apply: apply})
+	var log *kafka.TopicLog
+	err := c.persist(ctx, spec, func() (err error) {
+		// A log that could not be opened has applied nothing, so that opening it again starts from nothing.
+		log, err = kafka.OpenTopicLog(ctx, kafka.TopicLogConfig{Topic: spec.Name, Consumer: c.Consumer, Producer: c.Producer, Apply: apply})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("topic %s (%s): %w", spec.Name, spec.Setting, err)
 	}
-	if err := log.ReadToEnd(ctx); err != nil {
+	if err := c.persist(ctx, spec, func() error { return log.ReadToEnd(ctx) }); err != nil {
 		_ = log.Close() //nolint:contextcheck // it waits a second at most
 		return nil, fmt.Errorf("topic %s (%s): %w", spec.Name, spec.Setting, err)
 	}
 	return log, nil
+}
+
+// openRetryDelay lies between two attempts at an internal topic.
+const openRetryDelay = 250 * time.Millisecond
+
+// persist tries again for as long as that may help and ctx lasts. The first failure is logged.
+func (c TopicClients) persist(ctx context.Context, spec TopicSpec, attempt func() error) error {
+	for first := true; ; first = false {
+		err := attempt()
+		if err == nil || !kafka.IsRetriable(err) || ctx.Err() != nil {
+			return err
+		}
+		if first {
+			c.log().Warn("an internal topic cannot be opened yet; trying again", "topic", spec.Name, "setting", spec.Setting, "error", err)
+		}
+		select {
+		case <-time.After(openRetryDelay):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // ensureTopic creates the topic if it is missing and refuses one in which state

@@ -257,6 +257,29 @@ func TestATopicThatWouldLoseStateIsRefusedWithTheFix(t *testing.T) {
 	})
 }
 
+func TestAnInternalTopicIsOpenedWhenTheBrokerComesBack(t *testing.T) {
+	broker := env.PrivateKafka(t, nil)
+	clients := topicClients(t, broker.Bootstrap)
+	topic := env.Name(t)
+	require.NoError(t, openOffsets(t, clients, topic).Close())
+	broker.Kill()
+	opened := make(chan error, 1)
+	go func() {
+		o, err := OpenOffsetTopic(within(t), clients, spec(topic, "offset.storage.topic", 5))
+		if err == nil {
+			err = o.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		t.Fatalf("it gave up while the broker was away: %v", err)
+	case <-time.After(2 * openRetryDelay): // it has tried at least once
+	}
+	broker.Start(t)
+	require.NoError(t, <-opened)
+}
+
 func TestAWriteWithoutABrokerEndsInTime(t *testing.T) {
 	b, err := kafka.StartEmbedded(kafka.EmbeddedConfig{})
 	require.NoError(t, err)

@@ -128,6 +128,8 @@ func (b *ackBox) take() []ack {
 const (
 	// topicRetryDelay is Kafka Connect's wait after a failure that may pass.
 	topicRetryDelay = 100 * time.Millisecond
+	// topicRetryNotice lies between two log lines about it.
+	topicRetryNotice = 10 * time.Second
 	// topicCallTimeout bounds one look at or creation of a topic.
 	topicCallTimeout = 30 * time.Second
 )
@@ -151,7 +153,7 @@ func (r *sourceRun) ensureTopics(topics []string) error {
 
 // persistTopic tries ensureTopic while that may help.
 func (r *sourceRun) persistTopic(topic string) error {
-	for {
+	for told := (time.Time{}); ; {
 		err := r.ensureTopic(topic)
 		if err == nil {
 			err = r.learnLimit(topic)
@@ -159,7 +161,10 @@ func (r *sourceRun) persistTopic(topic string) error {
 		if err == nil || !kafka.IsRetriable(err) || r.runCtx.Err() != nil {
 			return err
 		}
-		r.logger.Warn("cannot look at or create a topic; trying again", "topic", topic, "error", err)
+		if time.Since(told) > topicRetryNotice {
+			told = time.Now()
+			r.logger.Warn("cannot look at or create a topic; trying again", "topic", topic, "error", err)
+		}
 		select {
 		case <-time.After(topicRetryDelay):
 		case <-r.runCtx.Done():
