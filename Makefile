@@ -40,7 +40,8 @@ format: ## Format the Go and protocol files
 generate: ## Generate gen/ from the protocol files in proto/
 	@tools/generate
 
-chaos: build ## The fault tests in their long form: 200 kills of each plugin, a broker that is away for a minute
+chaos: build ## Break a cluster at random for ten minutes (DURATION=…, SEED=… for the same faults again), then the fault tests in their long form
+	@go test ./test/chaos -v -run NothingIsLost -timeout 4h -args -duration $(or $(DURATION),10m) -seed $(or $(SEED),0)
 	@tools/test ./test/e2e -run 'Killed|GoesAway|Survive' -args -long
 
 bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/benchmarks.md (BENCHARGS=-short for a quick look)
