@@ -26,7 +26,7 @@ type jsonConverter struct {
 
 func newJSON(props map[string]string) (both, error) {
 	c := &jsonConverter{schemas: true, cacheSize: 1000, nullTakesDefault: true}
-	for key, flag := range map[string]*bool{"schemas.enable": &c.schemas, "replace.null.with.default": &c.nullTakesDefault} {
+	for key, flag := range map[string]*bool{"schemas.enable": &c.schemas, "replace.null.with.default": &c.nullTakesDefault, strictValues: &c.strict} {
 		text, ok := props[key]
 		if !ok {
 			continue

@@ -16,8 +16,10 @@ func (c *jsonConverter) ToConnect(dst []byte, _ string, kafka []byte) (schema *d
 		return nil, dst, nil
 	}
 	b := jsonText(toUTF8(kafka))
-	if schema, after, ok := c.onePass(dst, b); ok {
-		return schema, after, nil
+	if !c.strict {
+		if schema, after, ok := c.onePass(dst, b); ok {
+			return schema, after, nil
+		}
 	}
 	return c.carefully(dst, b)
 }
@@ -31,8 +33,12 @@ func (c *jsonConverter) carefully(dst []byte, b jsonText) (schema *data.Schema, 
 		}
 		return nil, dst, nil
 	}
-	if _, err := b.value(start, 0); err != nil {
+	end, err := b.value(start, 0)
+	if err != nil {
 		return nil, dst, notJSON(err)
+	}
+	if c.strict && b.space(end) < len(b) {
+		return nil, dst, damage("there is text behind the first value, which would be ignored")
 	}
 	if !c.schemas {
 		return c.payload(dst, b, nil, start)
@@ -217,6 +223,11 @@ func (r *jsonReader) value(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	}
 	if err := r.wrongLogical(s, i); err != nil {
 		return dst, err
+	}
+	if r.c.strict {
+		if err := r.strict(s, i); err != nil {
+			return dst, err
+		}
 	}
 	if r.isNullText(s, i) {
 		if s.Optional() {
@@ -451,6 +462,11 @@ func (r *jsonReader) any(dst []byte, i, depth int) (_ []byte, err error) {
 			}
 		}
 		return data.AppendBlockEnd(dst), nil
+	}
+	if r.c.strict {
+		if err := r.strictNumber(i, 64); err != nil {
+			return dst, err
+		}
 	}
 	if r.isIntegral(i) {
 		return data.AppendLong(data.AppendLong(dst, data.AnyInt64), r.integer(i)), nil

@@ -189,6 +189,9 @@ func (c *jsonSchemaConverter) ToConnect(dst []byte, topic string, kafka []byte) 
 		return nil, dst, dataError("Structs should be encoded as JSON objects, but found MISSING")
 	}
 	end, err := b.value(at, 0)
+	if err == nil && c.json.strict && b.space(end) < len(b) {
+		err = damage("there is text behind the value, which would be ignored")
+	}
 	if err == nil && r.check != nil {
 		err = r.check.Validate(b[at:end])
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
@@ -143,6 +144,9 @@ func (w *jsonWriter) scalar(dst []byte, k kind, scale int32) (_ []byte, err erro
 			return dst, err
 		}
 		w.pos += 4
+		if w.c.strict && v-v != 0 {
+			return dst, notFinite(float64(v))
+		}
 		return appendJSONFloat(dst, float64(v), 32), nil
 	case kindFloat64:
 		v, _, err := data.ReadDouble(w.b[w.pos:])
@@ -150,6 +154,9 @@ func (w *jsonWriter) scalar(dst []byte, k kind, scale int32) (_ []byte, err erro
 			return dst, err
 		}
 		w.pos += 8
+		if w.c.strict && v-v != 0 {
+			return dst, notFinite(v)
+		}
 		return appendJSONFloat(dst, v, 64), nil
 	}
 	raw, err := w.bytes()
@@ -158,6 +165,9 @@ func (w *jsonWriter) scalar(dst []byte, k kind, scale int32) (_ []byte, err erro
 	}
 	switch {
 	case k == kindString:
+		if w.c.strict && !utf8.Valid(raw) {
+			return dst, damage("a text is not UTF-8 and would be written with replacement characters")
+		}
 		return appendJSONString(dst, raw), nil
 	case k == kindDecimal && w.c.numeric:
 		if len(raw) == 0 {

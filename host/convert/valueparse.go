@@ -2,7 +2,6 @@ package convert
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -268,7 +267,10 @@ func number19(token string) *typedValue {
 		return nil
 	}
 	if whole, err := rescale(d, 0); err == nil {
-		return integerValue(whole.Unscaled)
+		if whole.Unscaled.IsInt64() {
+			return integerValue(whole.Unscaled.Int64())
+		}
+		return &typedValue{data.DecimalSchema(d.Scale), d} // with the scale as written: 1e400 has -400
 	}
 	if f, _ := strconv.ParseFloat(token, 32); !math.IsInf(f, 0) {
 		return &typedValue{data.Float32Schema, float32(f)}
@@ -279,11 +281,7 @@ func number19(token string) *typedValue {
 	return &typedValue{data.DecimalSchema(d.Scale), d}
 }
 
-func integerValue(n *big.Int) *typedValue {
-	if !n.IsInt64() {
-		return &typedValue{data.DecimalSchema(0), data.Decimal{Unscaled: n}}
-	}
-	v := n.Int64()
+func integerValue(v int64) *typedValue {
 	switch {
 	case v == int64(int8(v)):
 		return &typedValue{data.Int8Schema, int8(v)}
