@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	pluginv1 "github.com/tailrace/tailrace/gen/tailrace/plugin/v1"
@@ -34,11 +35,11 @@ func (e *errantReports) add(r RecordError) {
 	e.pending = append(e.pending, r)
 }
 
-// forget drops what was collected.
-func (e *errantReports) forget() {
+// forget drops what was collected of the records behind done.
+func (e *errantReports) forget(done uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.pending = nil
+	e.pending = slices.DeleteFunc(e.pending, func(r RecordError) bool { return r.Seq > done })
 }
 
 // flush sends what was collected, without waiting for answers: the host commits

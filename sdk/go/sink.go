@@ -143,14 +143,14 @@ func (c *SinkContext) CanReport() bool { return c.host.canReport() }
 
 // Report hands an errant record to the worker: to the dead letter queue and the
 // log, as errors.tolerance says. Reports are collected and sent together
-// when Put returns; the worker commits nothing behind them before they are safe,
+// when Put, Flush or PreCommit returns; the worker commits nothing behind them before they are safe,
 // and fails the task when errors are not tolerated. The record must have been given since the
 // last flush.
 func (c *SinkContext) Report(rec *SinkRecord, err error) { c.host.report(rec.Seq(), err) }
 
 // ReportSeq is [SinkContext.Report] for a task that learns of errant records after Put returned: it keeps
-// their [SinkRecord.Seq]. Call it in Put; before a flush returns use ReportAll, because the worker
-// forgets records with the flush.
+// their [SinkRecord.Seq]. Call it in a later Put, or at the latest in the flush that confirms the record: the worker forgets
+// records with that.
 func (c *SinkContext) ReportSeq(r RecordError) { c.host.report(r.Seq, r.Err) }
 
 // ReportAll hands over errant records and waits until they are safe.

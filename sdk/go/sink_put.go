@@ -17,7 +17,7 @@ func (r *sinkRun) records(ctx context.Context, f *pluginv1.Records) error {
 	if err != nil {
 		return err
 	}
-	for failures := 1; batch.count > 0 || len(f.GetBatches()) == 0; failures++ {
+	for failures := 1; len(batch.parts) > 0 || len(f.GetBatches()) == 0; failures++ {
 		err := r.call(ctx, "put", func(ctx context.Context) error { return r.task.Put(ctx, batch) })
 		if isPanic(err) {
 			return err
@@ -25,7 +25,7 @@ func (r *sinkRun) records(ctx context.Context, f *pluginv1.Records) error {
 		if err == nil {
 			err = r.errant.flush(ctx)
 		} else {
-			r.errant.forget() // the next try reports them again
+			r.errant.forget(batch.done) // the next try reports the others again
 		}
 		if err == nil {
 			for i := range batch.parts {
@@ -41,6 +41,7 @@ func (r *sinkRun) records(ctx context.Context, f *pluginv1.Records) error {
 			}
 			return fmt.Errorf("put %s: %w", batch.span(), err)
 		}
+		batch.again()
 		wait := backoff(failures, retriable)
 		r.post(ctx, &pluginv1.RunSinkResponse{Frame: &pluginv1.RunSinkResponse_Retry{
 			Retry: &pluginv1.RetryNotice{Error: errorProto(err), AfterMs: uint64(wait.Milliseconds())},
@@ -99,7 +100,7 @@ func (r *sinkRun) awaitRetry(ctx context.Context, wait time.Duration, batch *Sin
 			if err := r.handle(ctx, revoke); err != nil {
 				return false, err
 			}
-			if batch.drop(revoke.GetRevoke().GetPartitions()); batch.count == 0 {
+			if batch.drop(revoke.GetRevoke().GetPartitions()); len(batch.parts) == 0 {
 				return false, nil
 			}
 			continue
@@ -123,10 +124,7 @@ func (r *sinkRun) isExpired() bool {
 // drop removes partitions from a batch.
 func (b *SinkBatch) drop(ids []uint32) {
 	b.parts = slices.DeleteFunc(b.parts, func(p sinkPart) bool { return slices.Contains(ids, p.batch.Partition()) })
-	b.count = 0
-	for i := range b.parts {
-		b.count += b.parts[i].batch.Len()
-	}
+	b.again()
 }
 
 // span names the records of a batch in an error.

@@ -349,7 +349,11 @@ func (r *sinkRun) preCommit(ctx context.Context, ids []uint32) (safe Offsets, er
 	default:
 		safe = r.state.current(ids, true)
 	}
+	if err == nil {
+		err = r.errant.flush(ctx) // before the answer, because the worker forgets records with it
+	}
 	if err != nil {
+		r.errant.forget(0) // all come again
 		return nil, fmt.Errorf("flush: %w", err)
 	}
 	return safe, nil

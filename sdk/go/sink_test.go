@@ -211,6 +211,60 @@ func TestRetriablePutsAreTriedAgainWithTheSameRecords(t *testing.T) {
 	require.Equal(t, []string{"0/0=a"}, m.texts())
 }
 
+// A task that hands records on while it walks them says how far it is: the next try goes on behind, and what it reported of those
+// before is not lost.
+func TestARetriedPutGoesOnBehindWhatWasDone(t *testing.T) {
+	tries := 0
+	var seen []string
+	m := &memorySink{onPut: func(s *memorySink, b *connect.SinkBatch) error {
+		tries++
+		for rec := range b.Records() {
+			value, _ := rec.ValueBytes()
+			if string(value) == "c" && tries == 1 {
+				return connect.Retriable(errors.New("full"), time.Millisecond)
+			}
+			if string(value) == "b" {
+				s.task.Report(rec, errors.New("bad"))
+			}
+			seen = append(seen, string(value))
+			b.Done(rec)
+		}
+		return nil
+	}}
+	s := connecttest.RunSink(t, sinkPlugin(m), nil, []connect.TopicPartition{tp0})
+	s.Put(text(0, "a"), text(0, "b"), text(0, "c"), text(0, "d"))
+	require.Len(t, s.Errant(1), 1)
+	offsets, err := s.Flush()
+	require.NoError(t, err)
+	require.Equal(t, connect.Offsets{tp0: 4}, offsets)
+	require.Equal(t, []string{"a", "b", "c", "d"}, seen, "each once, however the frames were cut")
+	require.Len(t, s.Errant(1), 1)
+}
+
+// A task that learns of an errant record only when it flushes reports it there: it is safe before the offset is committed.
+func TestRecordsReportedInAFlushAreSafeBeforeTheCommit(t *testing.T) { // I-2
+	var seq uint64
+	m := &memorySink{
+		onPut: func(_ *memorySink, b *connect.SinkBatch) error {
+			for rec := range b.Records() {
+				seq = rec.Seq()
+			}
+			return nil
+		},
+		onFlush: func(s *memorySink) error {
+			s.task.ReportSeq(connect.RecordError{Seq: seq, Err: errors.New("refused in the end")})
+			return nil
+		},
+	}
+	s := connecttest.RunSink(t, sinkPlugin(m), nil, []connect.TopicPartition{tp0})
+	s.Put(text(0, "a"))
+	_, err := s.Flush()
+	require.NoError(t, err)
+	errant := s.Errant(1)
+	require.Equal(t, "refused in the end", errant[0].Message)
+	require.Equal(t, "a", errant[0].Record.Value)
+}
+
 func TestASinkThatIsStuckLetsGoOfPartitions(t *testing.T) { // I-3
 	m := &memorySink{onPut: func(_ *memorySink, b *connect.SinkBatch) error {
 		for rec := range b.Records() {

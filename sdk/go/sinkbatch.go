@@ -15,6 +15,8 @@ type SinkBatch struct {
 	parts []sinkPart
 	count int
 	rec   SinkRecord
+	done  uint64 // by Done
+	from  uint64 // records up to here are left out: an earlier try has done them
 }
 
 // sinkPart is a run of records of one Kafka partition.
@@ -22,6 +24,20 @@ type sinkPart struct {
 	batch    *wire.SinkBatch
 	tp       TopicPartition
 	firstSeq uint64
+}
+
+// Done says that rec and all records before it were taken. When Put then returns an error made with [Retriable], the next try gets the
+// records behind rec only, and reports of those before it are kept. For tasks that hand records on while they walk.
+func (b *SinkBatch) Done(rec *SinkRecord) { b.done = max(b.done, rec.seq) }
+
+// again prepares the next try.
+func (b *SinkBatch) again() {
+	b.from, b.count = b.done, 0
+	for i := range b.parts {
+		p := &b.parts[i]
+		last := p.firstSeq + uint64(p.batch.Len()) - 1
+		b.count += int(last - min(max(b.from, p.firstSeq-1), last))
+	}
 }
 
 // Len is the number of records.
@@ -38,7 +54,7 @@ func (b *SinkBatch) Len() int { return b.count }
 func (b *SinkBatch) Records() iter.Seq[*SinkRecord] {
 	return func(yield func(*SinkRecord) bool) {
 		for i := range b.parts {
-			if !b.parts[i].walk(&b.rec, yield) {
+			if !b.parts[i].walk(&b.rec, b.from, yield) {
 				return
 			}
 		}
@@ -50,7 +66,7 @@ func (b *SinkBatch) Partitions() iter.Seq2[TopicPartition, iter.Seq[*SinkRecord]
 	return func(yield func(TopicPartition, iter.Seq[*SinkRecord]) bool) {
 		for i := range b.parts {
 			part := &b.parts[i]
-			records := func(yield func(*SinkRecord) bool) { part.walk(&b.rec, yield) }
+			records := func(yield func(*SinkRecord) bool) { part.walk(&b.rec, b.from, yield) }
 			if !yield(part.tp, records) {
 				return
 			}
@@ -58,10 +74,12 @@ func (b *SinkBatch) Partitions() iter.Seq2[TopicPartition, iter.Seq[*SinkRecord]
 	}
 }
 
-func (p *sinkPart) walk(rec *SinkRecord, yield func(*SinkRecord) bool) bool {
+func (p *sinkPart) walk(rec *SinkRecord, from uint64, yield func(*SinkRecord) bool) bool {
 	rec.part, rec.seq = p, p.firstSeq-1
 	for c := p.batch.Cursor(); c.Next(&rec.r); {
-		rec.seq++
+		if rec.seq++; rec.seq <= from {
+			continue
+		}
 		if !yield(rec) {
 			return false
 		}
