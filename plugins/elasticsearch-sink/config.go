@@ -75,6 +75,14 @@ type config struct {
 	StreamName  string `config:"data.stream.type.custom" default:"" importance:"low" group:"Data stream" doc:"The type with data.stream.type=CUSTOM."`
 	StreamTime  string `config:"data.stream.timestamp.field" default:"" importance:"low" group:"Data stream" doc:"Not supported: map the field to @timestamp with a ReplaceField transform. Without one a document gets the record's time."`
 
+	PlainStream  bool   `config:"data.stream.enabled" default:"false" importance:"low" group:"Data stream" doc:"Write to the data stream data.stream.prefix-topic, as Aiven's OpenSearch connector does."`
+	StreamPrefix string `config:"data.stream.prefix" default:"" importance:"low" group:"Data stream" doc:"First part of the data stream's name with data.stream.enabled; without it the name is the topic."`
+
+	// Secrets under Aiven's names: defined, so that they are never shown.
+	OtherTrustPass connect.Password `config:"connection.ssl.truststore.password" internal:"true" doc:"Not used: PEM files of certificates have no password."`
+	OtherStorePass connect.Password `config:"connection.ssl.keystore.password" internal:"true" doc:"Not used."`
+	OtherKeyPass   connect.Password `config:"connection.ssl.key.password" internal:"true" doc:"Not used: give the private key unencrypted, readable by the worker alone."`
+
 	TypeName string `config:"type.name" default:"" internal:"true" doc:"Accepted and of no effect: types ended with Elasticsearch 6."`
 	AutoMake string `config:"auto.create.indices.at.start" default:"" internal:"true" doc:"Accepted: an index is made with its first record."`
 }
@@ -113,19 +121,20 @@ func definition() *connect.ConfigDef {
 // parse reads and checks a configuration.
 func parse(raw connect.Config) (config, error) {
 	var c config
+	raw, issues := translated(raw)
 	if err := connect.BindWith(definition(), raw, &c); err != nil {
 		return c, err
 	}
 	for _, choice := range []*string{&c.WriteMethod, &c.OnNull, &c.OnMalformed, &c.StreamType} {
 		*choice = strings.ToUpper(strings.TrimSpace(*choice))
 	}
-	if issues := c.conflicts(raw); len(issues) > 0 {
+	if issues = append(issues, c.conflicts(raw)...); len(issues) > 0 {
 		return c, &connect.ConfigError{Issues: issues}
 	}
 	return c, nil
 }
 
-func (c config) stream() bool { return c.StreamType != "NONE" }
+func (c config) stream() bool { return c.StreamType != "NONE" || c.PlainStream }
 
 // conflicts are rules between keys, and values that only their use can judge.
 func (c config) conflicts(raw connect.Config) []connect.ConfigIssue {
@@ -162,7 +171,10 @@ func (c config) conflicts(raw connect.Config) []connect.ConfigIssue {
 	if c.WriteMethod == "UPSERT" && (c.KeyIgnore || c.stream()) {
 		bad("write.method", c.WriteMethod, "documents can only be changed by their key: neither with key.ignore=true nor in a data stream")
 	}
-	if c.stream() && c.StreamSet == "" {
+	if c.StreamType != "NONE" && c.PlainStream {
+		bad("data.stream.enabled", "true", "use either data.stream.type or data.stream.enabled")
+	}
+	if c.StreamType != "NONE" && c.StreamSet == "" {
 		bad("data.stream.dataset", c.StreamSet, "a data stream needs a dataset")
 	}
 	if c.StreamType == "CUSTOM" && c.StreamName == "" {

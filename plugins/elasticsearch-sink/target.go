@@ -83,6 +83,12 @@ func (t *targets) name(topic, period string) (string, error) {
 	if !t.cfg.stream() {
 		return t.format.Name(topic, period)
 	}
+	if t.cfg.PlainStream {
+		if t.cfg.StreamPrefix != "" {
+			topic = t.cfg.StreamPrefix + "-" + topic
+		}
+		return index.Clean(topic)
+	}
 	kind := t.cfg.StreamType
 	if kind == "CUSTOM" {
 		kind = t.cfg.StreamName

@@ -41,13 +41,10 @@ type task struct {
 	parts   map[connect.TopicPartition]*flow.Partition
 	open    []*flow.Batch // by lane, nil when the lane has it
 	current int           // the lane that fills when documents need no order
-	lastSeq uint64        // records up to here are in the flow already: a Put that is tried again goes on behind
 	seed    maphash.Seed
 	plans   map[*data.Schema]*document.Plan
 	plan    *document.Plan
 	planOf  *data.Schema
-	// invalid are records that cannot become documents, to be reported when Put returns without an error.
-	invalid []connect.RecordError
 
 	id, quotedID, route, quotedRoute []byte
 }
@@ -93,23 +90,13 @@ func (t *task) Put(ctx context.Context, records *connect.SinkBatch) error {
 			t.parts[tp] = part
 		}
 		for rec := range run {
-			if rec.Seq() <= t.lastSeq {
-				continue
-			}
 			if err := t.add(ctx, rec, part); err != nil {
 				return err
 			}
-			t.lastSeq = rec.Seq()
+			records.Done(rec) // it is in the flow: a Put that is tried again goes on behind
 		}
 	}
-	if err := t.outcomes(); err != nil {
-		return err
-	}
-	for _, r := range t.invalid {
-		t.ctx.ReportSeq(r)
-	}
-	t.invalid = t.invalid[:0]
-	return nil
+	return t.outcomes()
 }
 
 // add puts one record into a batch.
@@ -122,7 +109,7 @@ func (t *task) add(ctx context.Context, rec *connect.SinkRecord, part *flow.Part
 	bad = &document.Error{Reason: fmt.Sprintf("record %s-%d offset %d cannot be a document: %s", part.Topic, part.Number, rec.Offset(), bad.Reason)}
 	switch {
 	case t.ctx.CanReport():
-		t.invalid = append(t.invalid, connect.RecordError{Seq: rec.Seq(), Err: bad})
+		t.ctx.Report(rec, bad)
 	case t.cfg.DropInvalid:
 		t.ctx.Log().Warn("left out, as drop.invalid.message says", "error", bad)
 	default:
@@ -330,24 +317,32 @@ func (t *task) giveAll() {
 	}
 }
 
-// outcomes takes what the lanes brought back and queues what is to be reported.
+// outcomes takes what the lanes brought back and reports what the server refused. One line in the log tells of all of them: there may be
+// thousands.
 func (t *task) outcomes() error {
+	var first *flow.Outcome
+	refused := 0
 	for _, o := range t.flow.Errant() {
 		if o.Ref.Part.Dropped {
 			continue // it comes again, here or elsewhere
 		}
 		err := fmt.Errorf("record %s: %w", o.Ref, o.Err)
-		log := t.ctx.Log().Debug
-		switch t.cfg.OnMalformed {
-		case "FAIL":
+		if t.cfg.OnMalformed == "FAIL" {
 			return fmt.Errorf("%w; to go on without such documents set behavior.on.malformed.documents=warn", err)
-		case "WARN":
+		}
+		if refused++; first == nil {
+			first = &o
+		}
+		if t.ctx.CanReport() {
+			t.ctx.ReportSeq(connect.RecordError{Seq: o.Ref.Seq, Err: classed{err, o.Err}})
+		}
+	}
+	if first != nil {
+		log := t.ctx.Log().Debug
+		if t.cfg.OnMalformed == "WARN" {
 			log = t.ctx.Log().Warn
 		}
-		log("the server refused a document", "record", o.Ref.String(), "error", t.loggable(o.Err))
-		if t.ctx.CanReport() {
-			t.invalid = append(t.invalid, connect.RecordError{Seq: o.Ref.Seq, Err: classed{err, o.Err}})
-		}
+		log("the server refused documents", "count", refused, "first", first.Ref.String(), "error", t.loggable(first.Err))
 	}
 	return t.flow.State().Failure
 }
@@ -380,12 +375,6 @@ func (t *task) PreCommit(ctx context.Context, current connect.Offsets) (connect.
 	err := t.settle(ctx)
 	if err == nil {
 		err = t.outcomes()
-	}
-	if err == nil && len(t.invalid) > 0 {
-		// The worker forgets records with the flush, so they must be safe before it.
-		if err = t.ctx.ReportAll(ctx, t.invalid); err == nil {
-			t.invalid = t.invalid[:0]
-		}
 	}
 	if err != nil {
 		t.drop(nil) // all come again
@@ -424,7 +413,6 @@ func (t *task) drop(tps []connect.TopicPartition) {
 		for tp := range t.parts {
 			tps = append(tps, tp)
 		}
-		t.invalid = t.invalid[:0]
 	}
 	for _, tp := range tps {
 		if p := t.parts[tp]; p != nil {

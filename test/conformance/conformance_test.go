@@ -10,6 +10,7 @@ import (
 	connect "github.com/tailrace/tailrace/sdk/go"
 	"github.com/tailrace/tailrace/sdk/go/connecttest"
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/test/env"
 	"github.com/tailrace/tailrace/test/harness"
 )
 
@@ -40,4 +41,18 @@ func TestFileSinkKeepsTheProtocol(t *testing.T) {
 func program(t *testing.T, name string) connecttest.Target {
 	t.Helper()
 	return connecttest.Program(filepath.Join(harness.Binaries(t), "plugins", name))
+}
+
+func TestElasticsearchSinkKeepsTheProtocol(t *testing.T) {
+	config := connect.Config{
+		"topics": "conformance", "connection.url": env.OpenSearch(t).URL, "schema.ignore": "true", "read.timeout.ms": "60000",
+		"connection.timeout.ms": "30000",
+	}
+	var records []connecttest.Record
+	for i := range 1000 {
+		records = append(records, connecttest.Record{
+			Topic: "conformance", Key: fmt.Sprint(i), KeySchema: data.StringSchema, Value: fmt.Sprintf(`{"n":%d}`, i), ValueSchema: data.StringSchema,
+		})
+	}
+	connecttest.Conformance(t, program(t, "elasticsearch-sink"), connecttest.Options{Configs: map[string]connect.Config{"elasticsearch-sink": config}, Records: records})
 }

@@ -81,8 +81,11 @@ type StatusError struct {
 
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("%s: the server answered %d %s", e.Call, e.Status, http.StatusText(e.Status))
-	if e.Type != "" || e.Reason != "" {
+	switch {
+	case e.Type != "":
 		text += ", " + e.Type + ": " + e.Reason
+	case e.Reason != "":
+		text += ": " + e.Reason
 	}
 	switch e.Status {
 	case http.StatusUnauthorized:
