@@ -21,18 +21,18 @@ import (
 	"github.com/tailrace/tailrace/test/harness"
 )
 
-// stream is documents on their way into an index: updates and deletions by key among them, and one of a hundred that the
-// server refuses.
+// stream is documents on their way into an index: updates and deletions by key among them, and one of a hundred malformed:
+// half of them are JSON that the server refuses, half no JSON.
 type stream struct {
 	records   int
-	malformed int
-	want      map[string]int // id -> n, as it must be at the end
+	malformed map[string]bool // by id; true for what the server refuses
+	want      map[string]int  // id -> n, as it must be at the end
 }
 
 // produceDocuments writes them to a topic, each key always to the same partition.
 func produceDocuments(t *testing.T, broker *env.Broker, topic string, count int) *stream {
 	t.Helper()
-	s := &stream{records: count, want: make(map[string]int, count)}
+	s := &stream{records: count, malformed: map[string]bool{}, want: make(map[string]int, count)}
 	client := broker.Client(t, kgo.DefaultProduceTopic(topic), kgo.ProducerBatchMaxBytes(900_000), kgo.MaxBufferedRecords(50_000))
 	var failure atomic.Value
 	done := func(_ *kgo.Record, err error) {
@@ -43,11 +43,15 @@ func produceDocuments(t *testing.T, broker *env.Broker, topic string, count int)
 	keys := count * 4 / 5 // the last fifth changes documents or deletes them
 	for n := range count {
 		key := fmt.Sprintf("key-%d", n%keys)
-		value := fmt.Appendf(nil, `{"n":%d,"key":%q,"text":"the quick brown fox jumps over the lazy dog %d times"}`, n, key, n%97)
+		value := fmt.Appendf(nil, `{"n":%d,"key":%q,"text":%q}`, n, key, textOf(n))
 		switch {
 		case n%100 == 50:
+			refused := n%200 == 50
 			key, value = fmt.Sprintf("bad-%d", n), fmt.Appendf(nil, `{"n":"no number %d"}`, n)
-			s.malformed++
+			if !refused {
+				value = value[:len(value)-1]
+			}
+			s.malformed[key] = refused
 		case n >= keys && n%10 == 3:
 			value = nil
 			delete(s.want, key)
@@ -59,6 +63,10 @@ func produceDocuments(t *testing.T, broker *env.Broker, topic string, count int)
 	require.NoError(t, client.Flush(t.Context()))
 	require.Nil(t, failure.Load())
 	return s
+}
+
+func textOf(n int) string {
+	return fmt.Sprintf("the quick brown fox jumps over the lazy dog %d times", n%97)
 }
 
 // searchCall makes one call and returns the body of a good answer.
@@ -78,7 +86,7 @@ func searchCall(t *testing.T, method, url string, body string) []byte {
 	return answer
 }
 
-// allDocuments reads the field n of every document by id.
+// allDocuments reads every document: its field n by id. The other fields must be those of n and of the id.
 func allDocuments(t *testing.T, url, index string) map[string]int {
 	t.Helper()
 	searchCall(t, "POST", url+"/"+index+"/_refresh", "")
@@ -88,8 +96,8 @@ func allDocuments(t *testing.T, url, index string) map[string]int {
 			Hits []struct {
 				ID     string `json:"_id"`
 				Source struct {
-					N   int
-					Key string
+					N         int
+					Key, Text string
 				} `json:"_source"`
 			}
 		}
@@ -103,16 +111,18 @@ func allDocuments(t *testing.T, url, index string) map[string]int {
 			return got
 		}
 		for _, h := range p.Hits.Hits {
-			require.Equal(t, h.ID, h.Source.Key)
+			if h.ID != h.Source.Key || h.Source.Text != textOf(h.Source.N) {
+				t.Fatalf("document %s is %+v", h.ID, h.Source)
+			}
 			got[h.ID] = h.Source.N
 		}
 		answer = searchCall(t, "POST", url+"/_search/scroll", fmt.Sprintf(`{"scroll":"2m","scroll_id":%q}`, p.Scroll))
 	}
 }
 
-// committed is how many records of a topic the connector has committed.
-func committed(t *testing.T, admin *kadm.Client, connector, topic string) int {
-	offsets, err := admin.FetchOffsets(t.Context(), "connect-"+connector)
+// committed is how many records of a topic a group has committed.
+func committed(t *testing.T, admin *kadm.Client, group, topic string) int {
+	offsets, err := admin.FetchOffsets(t.Context(), group)
 	if err != nil {
 		return 0
 	}
@@ -125,25 +135,28 @@ func committed(t *testing.T, admin *kadm.Client, connector, topic string) int {
 	return sum
 }
 
-// Documents with updates, deletions and refused ones, while the plugin is killed and the node restarted: counts and contents
-// agree in the end, and each refused document is in the dead letters with its reason. // I-2, I-6
+// Documents with updates, deletions and malformed ones, while the plugin is killed and the node restarted: counts and contents
+// agree in the end, and each malformed document is in the dead letters with its reason. // I-2, I-6
 func TestDocumentsSurviveKillsOfThePluginAndTheNode(t *testing.T) {
 	count := 50_000
 	if *long {
 		count = 1_000_000
 	}
+	t.Run("opensearch", func(t *testing.T) { surviveKills(t, env.PrivateOpenSearch(t), "mapper_parsing_exception", count) })
+	t.Run("elasticsearch", func(t *testing.T) {
+		surviveKills(t, env.PrivateElasticsearch(t), "document_parsing_exception", count)
+	})
+}
+
+func surviveKills(t *testing.T, node *env.Search, refusal string, count int) {
 	broker := env.Kafka(t)
-	node := env.PrivateOpenSearch(t)
-	topic := strings.ToLower(broker.Topic(t, 3))
+	topic := strings.ToLower(strings.ReplaceAll(env.Name(t), "/", "-"))
 	dead := broker.Topic(t, 1)
-	client := broker.Client(t)
-	admin := kadm.NewClient(client)
+	admin := kadm.NewClient(broker.Client(t))
 	_, err := admin.CreateTopic(t.Context(), 3, 1, nil, topic)
-	if err != nil && !strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s := produceDocuments(t, broker, topic, count)
-	searchCall(t, "PUT", node.URL+"/"+topic, `{"settings":{"number_of_replicas":0},"mappings":{"properties":{"n":{"type":"long"}}}}`)
+	searchCall(t, "PUT", node.URL+"/"+topic, `{"settings":{"number_of_replicas":0,"translog":{"flush_threshold_size":"16mb"}},"mappings":{"properties":{"n":{"type":"long"}}}}`)
 
 	w := harness.Start(t, harness.Config{Bootstrap: broker.Bootstrap})
 	began := time.Now()
@@ -155,18 +168,20 @@ func TestDocumentsSurviveKillsOfThePluginAndTheNode(t *testing.T) {
 		"errors.deadletterqueue.context.headers.enable": "true",
 		// Small fetches, so that the faults find records on the way.
 		"consumer.override.max.poll.records": "500",
+		"consumer.override.group.id":         topic,
 	})
 	await := func(n int) {
-		harness.Eventually(t, 10*time.Minute, fmt.Sprintf("%d of %d records committed", n, s.records), func() (bool, string) {
-			got := committed(t, admin, "search", topic)
+		harness.Eventually(t, 40*time.Minute, fmt.Sprintf("%d of %d records committed", n, s.records), func() (bool, string) {
+			got := committed(t, admin, topic, topic)
 			return got >= n, fmt.Sprint(got)
 		})
 	}
-	await(1)
+	await(count / 5)
 	for _, pid := range w.Plugins("elasticsearch-sink") {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	}
-	await(count / 3)
+	await(count / 2)
+	t.Logf("half of the records after %v", time.Since(began))
 	node.Kill()
 	node.Start(t)
 	await(s.records)
@@ -181,14 +196,20 @@ func TestDocumentsSurviveKillsOfThePluginAndTheNode(t *testing.T) {
 	}
 	reasons := map[string]bool{}
 	for _, r := range broker.Records(t, dead) {
+		refused, malformed := s.malformed[string(r.Key)]
+		require.True(t, malformed, "a good record is among the dead letters: %s", r.Value)
 		require.Contains(t, string(r.Value), "no number")
 		for _, h := range r.Headers {
 			if h.Key == "__connect.errors.exception.message" {
-				require.Contains(t, string(h.Value), "mapper_parsing_exception")
+				want := "text that is not a JSON object"
+				if refused {
+					want = refusal
+				}
+				require.Contains(t, string(h.Value), want)
 				reasons[string(r.Key)] = true
 			}
 		}
 	}
-	require.Len(t, reasons, s.malformed, "every refused document, with its reason")
-	t.Logf("%d records in %v with both faults", count, took)
+	require.Len(t, reasons, len(s.malformed), "every malformed document, with its reason")
+	t.Logf("%d records, %d documents, %d dead letters in %v with both faults", count, len(got), len(reasons), took)
 }

@@ -47,10 +47,21 @@ func shareSearch(t testing.TB, what string) *Search {
 // PrivateOpenSearch starts a node for this test alone and ends it with the test.
 func PrivateOpenSearch(t testing.TB) *Search {
 	t.Helper()
-	node, err := server.StartOpenSearch(t.Context())
+	return privateSearch(t, "OpenSearch node", server.StartOpenSearch)
+}
+
+// PrivateElasticsearch starts a node of Elasticsearch's core for this test alone and ends it with the test.
+func PrivateElasticsearch(t testing.TB) *Search {
+	t.Helper()
+	return privateSearch(t, "Elasticsearch node", server.StartElasticsearch)
+}
+
+func privateSearch(t testing.TB, what string, start func(context.Context) (*server.Search, error)) *Search {
+	t.Helper()
+	node, err := start(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		keepLog(t, "OpenSearch node", node.Log())
+		keepLog(t, what, node.Log())
 		require.NoError(t, node.Close())
 	})
 	return &Search{URL: node.URL(), node: node}

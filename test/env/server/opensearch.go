@@ -70,6 +70,9 @@ func StartElasticsearch(ctx context.Context) (*Search, error) {
 	})
 }
 
+// searchTimeout leaves time to replay the log of what was not on disk yet, on a busy machine.
+const searchTimeout = 5 * time.Minute
+
 // prepareSearch returns the cache of a server, filled: lib/ with the jars and classes/ with the compiled main class.
 func prepareSearch(ctx context.Context, folder, name, version string) (Java, string, error) {
 	java, err := FindJava()
@@ -226,7 +229,7 @@ func (s *Search) Start(ctx context.Context) error {
 	if s.process != nil {
 		return errors.New("the node is already running")
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not within %s", startTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, searchTimeout, fmt.Errorf("not within %s", searchTimeout))
 	defer cancel()
 	p, err := startProcess(s.command(s.ports[0], s.ports[1], s.dir), os.Environ(), s.Log(), s.dir)
 	if err != nil {
