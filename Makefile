@@ -1,7 +1,7 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run test fuzz test-jdbc verify format generate bench bench-search chaos bench-wire clean
+.PHONY: help build run demo-search test-search test fuzz test-jdbc verify format generate bench bench-search chaos bench-wire clean
 
 # The version that the binary tells: a tag, or the commit. A plugin has a version of its own.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -22,6 +22,11 @@ run: build ## Run a file through Kafka and out again: FILE=… names it, EXIT=1 
 	@$(if $(FILE),,git log --stat > .run/git.log 2>/dev/null || cp go.sum .run/git.log)
 	@exec bin/tailrace dev --data .run/dev --demo "$(or $(FILE),.run/git.log)" $(if $(filter-out 0,$(EXIT)),--exit)
 
+demo-search: PLUGINS = ./plugins/jdbc-source ./plugins/elasticsearch-sink
+demo-search: build ## Take a table of PostgreSQL through Kafka into OpenSearch: ROWS=… how many, EXIT=1 ends when all have arrived
+	@tools/setup
+	@exec go run ./test/demosearch $(if $(ROWS),-rows $(ROWS)) $(if $(filter-out 0,$(EXIT)),-exit)
+
 test: build ## Set up everything and run every test, with a real Kafka (TESTARGS="./host/task -run Drain" for some)
 	@tools/test $(TESTARGS)
 
@@ -30,6 +35,9 @@ test-jdbc: build ## Take 1,000,000 rows of each database through jdbc-source, wi
 
 fuzz: ## Fuzz the decoders one after another, FUZZTIME each (default 10m)
 	@tools/fuzz
+
+test-search: build ## Take 1,000,000 documents into OpenSearch and into Elasticsearch, with kills of plugin and node (minutes)
+	@TEST_TIMEOUT=90m tools/test ./test/e2e -v -run DocumentsSurvive -args -long
 
 verify: ## Check format, lint, protocol compatibility, generated code and go.mod
 	@tools/verify

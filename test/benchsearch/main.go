@@ -16,6 +16,7 @@ type settings struct {
 	documents int
 	rounds    int
 	only      string
+	standIn   bool
 	page      string
 }
 
@@ -24,9 +25,18 @@ func main() {
 	short := flag.Bool("short", false, "a quick look: a tenth of the documents, no page is written")
 	flag.IntVar(&s.documents, "documents", 500_000, "documents a run")
 	flag.IntVar(&s.rounds, "rounds", 3, "runs of each side, in turn")
+	serve := flag.Bool("stand-in", false, "used by itself: serve as the stand-in")
+	flag.BoolVar(&s.standIn, "no-server", false, "write to a stand-in that answers as OpenSearch and keeps nothing, for a machine that is busy")
 	flag.StringVar(&s.only, "only", "", "the one side to run, by its name; no page is written")
 	flag.StringVar(&s.page, "doc", "docs/benchmarks.md", "page whose text between the bench-search marks is replaced; empty for none")
 	flag.Parse()
+	if *serve {
+		if err := serveStandIn(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench-search:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *short {
 		s.documents, s.rounds, s.page = s.documents/10, 2, ""
 	}
@@ -47,13 +57,13 @@ func (s settings) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, broker.Close()) }()
-	node, err := server.StartOpenSearch(ctx)
+	address, stop, err := s.search(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, node.Close()) }()
+	defer func() { err = errors.Join(err, stop()) }()
 
-	b := &bench{bootstrap: broker.Addr(), index: index{node.URL()}, documents: s.documents}
+	b := &bench{bootstrap: broker.Addr(), index: index{address}, documents: s.documents}
 	if err := b.fill(ctx); err != nil {
 		return err
 	}
@@ -81,4 +91,16 @@ func (s settings) run(ctx context.Context) (err error) {
 		return nil
 	}
 	return publish(s.page, text)
+}
+
+// search starts what the documents go to.
+func (s settings) search(ctx context.Context) (url string, stop func() error, err error) {
+	if s.standIn {
+		return startStandIn(ctx)
+	}
+	node, err := server.StartOpenSearch(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	return node.URL(), node.Close, nil
 }

@@ -18,8 +18,12 @@ func report(all []run, s settings) string {
 		of[r.side.name] = append(of[r.side.name], r)
 	}
 	var t strings.Builder
-	fmt.Fprintf(&t, "Measured %s on %d cores, Linux, %s: %d documents of about 110 bytes a run, %d runs of each side in turn. Figures are means,\n± is the largest minus the smallest run.\n\n",
-		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), s.documents, s.rounds)
+	far := "into OpenSearch"
+	if s.standIn {
+		far = "into a stand-in that answers as OpenSearch and keeps nothing (`-no-server`)"
+	}
+	fmt.Fprintf(&t, "Measured %s on %d cores, Linux, %s: %d documents of about 110 bytes a run, %s,\n%d runs of each side in turn. Figures are means, ± is the largest minus the smallest run.\n\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), s.documents, far, s.rounds)
 	t.WriteString("| | CPU µs/document | of which worker | documents per CPU second | documents/s | rate per CPU second, of the bare loop's |\n|---|--:|--:|--:|--:|---|\n")
 	for _, x := range sides {
 		runs := of[x.name]
