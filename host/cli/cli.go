@@ -130,7 +130,8 @@ func newRoot(c Commands) *cobra.Command {
 	root.PersistentFlags().BoolVar(&logging.JSON, "log-json", false, "log as JSON, one object a line")
 	r := &remote{commands: c}
 	root.AddCommand(
-		newStandalone(c, &logging), newDistributed(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging), newTransform(c), newDLQ(c), newDoctor(r), newContext(r), newVersion(c),
+		newStandalone(c, &logging), newDistributed(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging),
+		newTransform(c), newDLQ(c), newWorker(r), newTopic(r), newDoctor(r), newContext(r), newVersion(c),
 	)
 	wrapUsage(root)
 	return root

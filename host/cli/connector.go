@@ -29,6 +29,7 @@ func newConnector(r *remote) *cobra.Command {
 	cmd.AddCommand(
 		newList(r), newGet(r), newCreate(r), newApply(r), newDiff(r), newEdit(r), newValidate(r),
 		newPause(r), newResume(r), newStop(r), newRestart(r), newDelete(r), newStatus(r), newOffsets(r),
+		newLogs(r), newPreview(r),
 	)
 	return cmd
 }

@@ -66,7 +66,7 @@ never sent twice.
 
 ## Not there yet
 
-` + "`connector logs -f`" + `, ` + "`worker list`" + `, ` + "`topic tail`" + `, and what ` + "`doctor`" + ` cannot learn from the REST API (topics, permissions).
+What ` + "`doctor`" + ` cannot learn from the REST API: the internal topics, and rights on the Kafka cluster that nobody has used yet.
 
 ## Commands
 `

@@ -42,7 +42,14 @@ type facts struct {
 	pluginsErr error
 	connectors map[string]client.Expanded
 	listErr    error
+	// processes and brokers are told by Tailrace's workers only; brokers has, by connector, what a client of
+	// one of its tasks says that cannot reach Kafka.
+	processes []client.Process
+	brokers   map[string]string
 }
+
+// maxProgress bounds the connectors that are asked for their tasks' clients.
+const maxProgress = 100
 
 // slowAnswer is the time above which a worker is busy or far away.
 const slowAnswer = 2 * time.Second
@@ -51,8 +58,8 @@ func newDoctor(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check a worker and its connectors, and say what to fix",
-		Long: fmt.Sprintf("Checks what the REST API tells: whether the worker answers and is ready, its Kafka cluster, its plugins, and the state of\n"+
-			"every connector and task. The status is %d when there is a problem.", statusFound),
+		Long: fmt.Sprintf("Checks what the REST API tells: whether the worker answers and is ready, its Kafka cluster, its plugins, the state of every\n"+
+			"connector and task, whether tasks reach Kafka, and plugin processes that died. The status is %d when there is a problem.", statusFound),
 		Args: cobra.NoArgs,
 		RunE: r.with(func(ctx context.Context, c *client.Client, p *printer, _ []string) error {
 			findings := diagnose(gather(ctx, c))
@@ -84,6 +91,25 @@ func gather(ctx context.Context, c *client.Client) facts {
 	f.health, f.healthErr = c.Health(ctx)
 	f.plugins, f.pluginsErr = c.Plugins(ctx, true)
 	f.connectors, f.listErr = c.Connectors(ctx)
+	f.processes, _ = c.Processes(ctx) // Kafka Connect has none
+	f.brokers = map[string]string{}
+	if f.processes == nil {
+		return f
+	}
+	for i, name := range slices.Sorted(maps.Keys(f.connectors)) {
+		if i == maxProgress {
+			break
+		}
+		tasks, err := c.Progress(ctx, name)
+		if err != nil {
+			continue // it was deleted meanwhile
+		}
+		for _, t := range tasks {
+			if t.Kafka != "" && t.Kafka != "ok" {
+				f.brokers[name] = fmt.Sprintf("task %d: %s", t.ID, t.Kafka)
+			}
+		}
+	}
 	return f
 }
 
@@ -101,7 +127,49 @@ func diagnose(f facts) []finding {
 		out[0].Verdict, out[0].Fix = warning, "the answer took "+f.took.Round(time.Millisecond).String()+": look at the load of the worker and the network"
 	}
 	out = append(out, ready(f), broker(f), offered(f))
-	return append(out, connectorFindings(f)...)
+	out = append(out, connectorFindings(f)...)
+	for _, name := range slices.Sorted(maps.Keys(f.brokers)) {
+		out = append(out, finding{
+			"Kafka for connector " + name, trouble, f.brokers[name],
+			"check that the broker runs and can be reached from the worker, and the connector's rights and producer., consumer. and admin. settings",
+		})
+	}
+	return append(out, deaths(f)...)
+}
+
+// deaths tells of plugin processes that did not end because they were asked to.
+func deaths(f facts) []finding {
+	var out []finding
+	for _, p := range f.processes {
+		if p.LastExit == nil {
+			continue
+		}
+		name := p.Connector
+		if name == "" {
+			name = "(shared)"
+		}
+		x := finding{Check: "plugin process of " + name, Verdict: warning, Fix: "see why: tailrace connector logs " + name}
+		x.Found = fmt.Sprintf("%s died at %s (%s) and was started again %d times", p.Plugin, p.LastExit.Time.Local().Format("15:04:05"), exitText(p), p.Restarts)
+		if p.PID == 0 {
+			x.Verdict, x.Found = trouble, fmt.Sprintf("%s died at %s (%s) and does not run now", p.Plugin, p.LastExit.Time.Local().Format("15:04:05"), exitText(p))
+		}
+		if p.LastExit.Cause == "memory limit" {
+			x.Fix = "raise process.memory.limit of the connector, or let its tasks take smaller batches"
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func exitText(p client.Process) string {
+	switch e := p.LastExit; {
+	case e.Detail != "":
+		return e.Detail
+	case e.Signal != "":
+		return "signal " + e.Signal
+	default:
+		return fmt.Sprintf("status %d", e.Code)
+	}
 }
 
 func ready(f facts) finding {
