@@ -152,13 +152,12 @@ func (r *run) settle(t *testing.T) {
 	for i := range r.shape.connectors {
 		require.NoError(t, r.insist(t.Context(), time.Minute, "PUT", "/connectors/"+r.connector(i)+"/resume", nil))
 	}
-	r.awaitRunning(t)
 	for _, p := range r.pipelines {
 		require.NoError(t, p.add())
 	}
 	for _, p := range r.pipelines {
 		want := int(p.lines.Load()) - 1
-		harness.Eventually(t, 2*time.Minute, fmt.Sprintf("line %d of %s is in its sink's file", want, p.name), func() (bool, string) {
+		harness.Eventually(t, 4*time.Minute, fmt.Sprintf("line %d of %s is in its sink's file", want, p.name), func() (bool, string) {
 			at := p.tail()
 			return at >= want, fmt.Sprint("line ", at)
 		})
