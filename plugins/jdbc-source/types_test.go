@@ -66,10 +66,14 @@ func checkTypes(t *testing.T, db database, cases []typeCase) {
 func TestPostgreSQLTypesValueByValue(t *testing.T) {
 	db := newPostgres(t)
 	db.exec(t, "CREATE TYPE mood AS ENUM ('sad', 'happy')", "CREATE DOMAIN positive AS int CHECK (VALUE > 0)", "CREATE TYPE pair AS (a int, b text)")
+	checkTypes(t, db, postgresTypes())
+}
+
+func postgresTypes() []typeCase {
 	micros := []string{"timestamp.granularity", "micros_long"}
 	huge := "12345678901234567890123456789012345678.1234567890"
 	nan := math.NaN()
-	checkTypes(t, db, []typeCase{
+	return []typeCase{
 		{column: "boolean", value: "true", schema: data.OptionalBooleanSchema, want: true},
 		{column: "smallint", value: "-32768", schema: data.OptionalInt16Schema, want: int16(-32768)},
 		{column: "integer", value: "-2147483648", schema: data.OptionalInt32Schema, want: int32(math.MinInt32)},
@@ -123,6 +127,26 @@ func TestPostgreSQLTypesValueByValue(t *testing.T) {
 		{column: "point", value: "'(1.5,2)'", schema: data.OptionalStringSchema, want: "(1.5,2)"},
 		{column: "int4range", value: "'[1,5)'", schema: data.OptionalStringSchema, want: "[1,5)"},
 		{column: "tsvector", value: "'a:1 b:2'", schema: data.OptionalStringSchema, want: "'a':1 'b':2"},
+		{column: "name", value: "'abc'", schema: data.OptionalStringSchema, want: "abc"},
+		{column: `"char"`, value: "'x'", schema: data.OptionalStringSchema, want: "x"},
+		{column: "cidr", value: "'10.0.0.0/8'", schema: data.OptionalStringSchema, want: "10.0.0.0/8"},
+		{column: "macaddr8", value: "'08:00:2b:01:02:03:04:05'", schema: data.OptionalStringSchema, want: "08:00:2b:01:02:03:04:05"},
+		{column: "line", value: "'{1,-1,0}'", schema: data.OptionalStringSchema, want: "{1,-1,0}"},
+		{column: "lseg", value: "'[(0,0),(1,1)]'", schema: data.OptionalStringSchema, want: "[(0,0),(1,1)]"},
+		{column: "box", value: "'(1,1),(0,0)'", schema: data.OptionalStringSchema, want: "(1,1),(0,0)"},
+		{column: "path", value: "'[(0,0),(1,1)]'", schema: data.OptionalStringSchema, want: "[(0,0),(1,1)]"},
+		{column: "polygon", value: "'((0,0),(1,1))'", schema: data.OptionalStringSchema, want: "((0,0),(1,1))"},
+		{column: "circle", value: "'<(1,2),3>'", schema: data.OptionalStringSchema, want: "<(1,2),3>"},
+		{column: "int8range", value: "'(,5)'", schema: data.OptionalStringSchema, want: "(,5)"},
+		{column: "numrange", value: "'[1.5,2.5)'", schema: data.OptionalStringSchema, want: "[1.5,2.5)"},
+		{column: "tsrange", value: "'[2024-01-01,2024-01-02)'", schema: data.OptionalStringSchema, want: `["2024-01-01 00:00:00","2024-01-02 00:00:00")`},
+		{column: "tstzrange", value: "'[2024-01-01 00:00+02,2024-01-02 00:00+00)'", schema: data.OptionalStringSchema, want: `["2023-12-31 22:00:00+00","2024-01-02 00:00:00+00")`},
+		{column: "daterange", value: "'[2024-01-01,2024-01-05)'", schema: data.OptionalStringSchema, want: "[2024-01-01,2024-01-05)"},
+		{column: "int4multirange", value: "'{[1,3),[5,7)}'", schema: data.OptionalStringSchema, want: "{[1,3),[5,7)}"},
+		{column: "tsquery", value: "'a & b'", schema: data.OptionalStringSchema, want: "'a' & 'b'"},
+		{column: "pg_lsn", value: "'16/B374D848'", schema: data.OptionalStringSchema, want: "16/B374D848"},
+		{column: "jsonpath", value: "'$.a'", schema: data.OptionalStringSchema, want: `$."a"`},
+		{column: "xid", value: "'5'", schema: data.OptionalStringSchema, want: "5"},
 		{column: "pair", value: "ROW(1, 'x y')", schema: data.OptionalStringSchema, want: `(1,"x y")`},
 		{column: "int[]", value: "'{1,NULL,3}'", schema: array(data.OptionalInt32Schema), want: []any{int32(1), nil, int32(3)}},
 		{column: "int[]", value: "'{}'", schema: array(data.OptionalInt32Schema), want: []any{}},
@@ -131,14 +155,18 @@ func TestPostgreSQLTypesValueByValue(t *testing.T) {
 		{column: "numeric(6,2)[]", value: "'{1.5}'", schema: array(data.OptionalDecimalSchema(2)), want: []any{decimal("1.50")}},
 		{column: "mood[]", value: "'{sad,happy}'", schema: array(data.OptionalStringSchema), want: []any{"sad", "happy"}},
 		{column: "interval[]", value: "'{1 day}'", schema: data.OptionalStringSchema, want: "{P1D}"},
-	})
+	}
 }
 
 func TestMariaDBTypesValueByValue(t *testing.T) {
 	db := newMariaDB(t)
+	checkTypes(t, db, mariadbTypes())
+}
+
+func mariadbTypes() []typeCase {
 	micros := []string{"timestamp.granularity", "micros_long"}
 	long := "12345678901234567890123456789012345.123456789012345678901234567890"
-	checkTypes(t, db, []typeCase{
+	return []typeCase{
 		{column: "TINYINT", value: "-128", schema: data.OptionalInt8Schema, want: int8(-128)},
 		{column: "TINYINT UNSIGNED", value: "255", schema: data.OptionalInt16Schema, want: int16(255)},
 		{column: "BOOLEAN", value: "true", schema: data.OptionalInt8Schema, want: int8(1)},
@@ -164,6 +192,14 @@ func TestMariaDBTypesValueByValue(t *testing.T) {
 		{column: "ENUM('a','b')", value: "'b'", schema: data.OptionalStringSchema, want: "b"},
 		{column: "SET('a','b','c')", value: "'a,c'", schema: data.OptionalStringSchema, want: "a,c"},
 		{column: "JSON", value: `'{"a": 1.0}'`, schema: data.OptionalStringSchema, want: `{"a": 1.0}`},
+		{column: "MEDIUMINT", value: "-8388608", schema: data.OptionalInt32Schema, want: int32(-8388608)},
+		{column: "TINYTEXT", value: "'a'", schema: data.OptionalStringSchema, want: "a"},
+		{column: "TEXT", value: "'a'", schema: data.OptionalStringSchema, want: "a"},
+		{column: "MEDIUMTEXT", value: "'a'", schema: data.OptionalStringSchema, want: "a"},
+		{column: "INET4", value: "'10.0.0.1'", schema: data.OptionalStringSchema, want: "10.0.0.1"},
+		{column: "TINYBLOB", value: "x'00'", schema: data.OptionalBytesSchema, want: []byte{0}},
+		{column: "MEDIUMBLOB", value: "x'00'", schema: data.OptionalBytesSchema, want: []byte{0}},
+		{column: "LONGBLOB", value: "x''", schema: data.OptionalBytesSchema, want: []byte{}},
 		{column: "UUID", value: "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", schema: data.OptionalStringSchema, want: "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
 		{column: "INET6", value: "'::1'", schema: data.OptionalStringSchema, want: "::1"},
 		{column: "YEAR", value: "2155", schema: data.OptionalInt32Schema, want: int32(2155)},
@@ -175,12 +211,16 @@ func TestMariaDBTypesValueByValue(t *testing.T) {
 		{column: "DATETIME", value: "'2024-07-01 12:00:00'", schema: data.OptionalTimestampSchema, want: moment("2024-07-01T10:00:00Z"), more: []string{"db.timezone", "Europe/Berlin"}},
 		{column: "TIMESTAMP(3) NULL", value: "'2024-07-01 12:00:00.123'", schema: data.OptionalTimestampSchema, want: moment("2024-07-01T12:00:00.123Z"), more: []string{"db.timezone", "Asia/Tokyo"}},
 		{column: "POINT", value: "ST_GeomFromText('POINT(1 2)')", schema: data.OptionalBytesSchema, want: []byte("\x00\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0\x3f\x00\x00\x00\x00\x00\x00\x00\x40")},
-	})
+	}
 }
 
 func TestSQLiteTypesValueByValue(t *testing.T) {
 	db := newSQLite(t)
-	checkTypes(t, db, []typeCase{
+	checkTypes(t, db, sqliteTypes())
+}
+
+func sqliteTypes() []typeCase {
+	return []typeCase{
 		{column: "INTEGER", value: "-9223372036854775808", schema: data.OptionalInt64Schema, want: int64(math.MinInt64)},
 		{column: "BIGINT", value: "9223372036854775807", schema: data.OptionalInt64Schema, want: int64(math.MaxInt64)},
 		{column: "REAL", value: "0.1", schema: data.OptionalFloat64Schema, want: 0.1},
@@ -193,9 +233,16 @@ func TestSQLiteTypesValueByValue(t *testing.T) {
 		{column: "DATE", value: "'2024-02-29'", schema: data.OptionalDateSchema, want: moment("2024-02-29T00:00:00Z")},
 		{column: "DATETIME", value: "'2024-02-29 12:34:56.789'", schema: data.OptionalTimestampSchema, want: moment("2024-02-29T12:34:56.789Z")},
 		{column: "TIMESTAMP", value: "1709210096789", schema: data.OptionalTimestampSchema, want: moment("2024-02-29T12:34:56.789Z")},
+		{column: "TINYINT", value: "7", schema: data.OptionalInt64Schema, want: int64(7)},
+		{column: "FLOAT", value: "0.5", schema: data.OptionalFloat64Schema, want: 0.5},
+		{column: "DOUBLE", value: "-1e300", schema: data.OptionalFloat64Schema, want: -1e300},
+		{column: "CHAR(2)", value: "'x'", schema: data.OptionalStringSchema, want: "x"},
+		{column: "CLOB", value: "'x'", schema: data.OptionalStringSchema, want: "x"},
+		{column: "UUID", value: "'a0eebc99'", schema: data.OptionalStringSchema, want: "a0eebc99"},
+		{column: "NUMERIC(10,3)", value: "1.125", schema: data.OptionalDecimalSchema(3), want: decimal("1.125")},
 		{column: "JSON", value: `'{"a":1}'`, schema: data.OptionalStringSchema, want: `{"a":1}`},
 		{column: "", value: "x'01'", schema: data.OptionalBytesSchema, want: []byte{1}},
-	})
+	}
 }
 
 func TestAValueThatItsTypeCannotHoldFailsAndNamesTheColumn(t *testing.T) {
