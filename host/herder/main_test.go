@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +89,18 @@ func (c *scripted) AlterOffsets(_ context.Context, _ connect.Config, offsets []c
 		if o.Partition["file"] == "refused" {
 			return errors.New("this file is refused")
 		}
+	}
+	return nil
+}
+
+// Deleted notes that it was called, or does what the configuration says.
+func (c *scripted) Deleted(_ context.Context, cfg connect.Config) error {
+	file, noted := strings.CutPrefix(cfg["behave"], "note:")
+	switch {
+	case noted:
+		return os.WriteFile(file, []byte(cfg["secret"]), 0o600)
+	case cfg["behave"] == "cannot delete":
+		return errors.New("the slot of " + cfg["secret"] + " is in use")
 	}
 	return nil
 }

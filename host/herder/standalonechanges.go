@@ -88,7 +88,7 @@ func (s *Standalone) settled(ctx context.Context, name string) (Connector, error
 // Delete implements Herder. Committed offsets stay.
 func (s *Standalone) Delete(ctx context.Context, name string) error {
 	s.mu.Lock()
-	_, exists := s.configs.Snapshot().Connectors[name]
+	c, exists := s.configs.Snapshot().Connectors[name]
 	if !exists {
 		s.mu.Unlock()
 		return notFound(name)
@@ -99,7 +99,11 @@ func (s *Standalone) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return s.crew.send(name, letter{}).await(ctx, func(now seen) bool { return now.version >= version })
+	if err := s.crew.send(name, letter{}).await(ctx, func(now seen) bool { return now.version >= version }); err != nil {
+		return err
+	}
+	s.tellDeleted(ctx, name, c.Config)
+	return nil
 }
 
 // Pause implements Herder.
