@@ -52,6 +52,9 @@ chaos: build ## Break a cluster at random for ten minutes (DURATION=â€¦, SEED=â€
 	@go test ./test/chaos -v -run NothingIsLost -timeout 4h -args -duration $(or $(DURATION),10m) -seed $(or $(SEED),0)
 	@tools/test ./test/e2e -run 'Killed|GoesAway|Survive' -args -long
 
+fuzz-api: build ## Ten minutes of random and hostile requests to the REST API (TAILRACE_FUZZ_SEED repeats a run)
+	@TAILRACE_FUZZ_FOR=$${TAILRACE_FUZZ_FOR:-10m} go test ./test/edge -run TestTheAPISurvivesFuzzing -v -count=1 -timeout 30m
+
 bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/benchmarks.md (BENCHARGS=-short for a quick look)
 	@go run ./test/bench $(BENCHARGS)
 	@$(if $(BENCHARGS),,TAILRACE_BENCH_DOC=$(CURDIR)/docs/benchmarks.md) go test ./test/jdbc -run '^$$' -bench Rates -benchtime 1x -timeout 30m

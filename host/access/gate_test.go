@@ -214,7 +214,7 @@ func (i *issuer) gate(keysURL string) *Gate {
 		Transport: http.DefaultTransport, Logger: discard,
 	}})
 	require.NoError(i.t, err)
-	g.tokens.client.Transport.(*calm).every = 200 * time.Millisecond
+	g.tokens.issuer.every = 200 * time.Millisecond
 	return g
 }
 

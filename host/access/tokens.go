@@ -51,7 +51,8 @@ var signatures = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.E
 // at the start: a worker must not wait for it.
 type tokens struct {
 	options TokenOptions
-	client  *http.Client
+	issuer  *calm
+	client  *http.Client // by way of issuer
 
 	mu       sync.Mutex
 	verifier *oidc.IDTokenVerifier
@@ -68,7 +69,8 @@ func newTokens(o TokenOptions) (*tokens, error) {
 	if o.Audience == "" {
 		return nil, errors.New("rest.auth.oidc.audience: is missing; without it tokens made for other services would be good here")
 	}
-	return &tokens{options: o, client: &http.Client{Timeout: issuerTimeout, Transport: &calm{every: issuerRetry, next: o.Transport, answers: map[string]remembered{}}}}, nil
+	issuer := &calm{every: issuerRetry, next: o.Transport, answers: map[string]remembered{}}
+	return &tokens{options: o, issuer: issuer, client: &http.Client{Timeout: issuerTimeout, Transport: issuer}}, nil
 }
 
 // checkIssuer wants https: whoever can change the keys on their way can make any token.
@@ -93,9 +95,8 @@ func (t *tokens) check(ctx context.Context, raw string) (Identity, error) {
 	}
 	token, err := verifier.Verify(ctx, raw)
 	if err != nil {
-		var unreachable *issuerError
-		if errors.As(err, &unreachable) || errors.Is(err, context.DeadlineExceeded) {
-			return Identity{}, ErrUnavailable
+		if t.issuer.silent() || errors.Is(err, context.DeadlineExceeded) {
+			return Identity{}, ErrUnavailable // the key may be one that it could not be asked for
 		}
 		return Identity{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -168,12 +169,6 @@ func (t *tokens) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	return provider.Verifier(conf), nil
 }
 
-// issuerError is a failure to reach the issuer, told apart from a bad token.
-type issuerError struct{ err error }
-
-func (e *issuerError) Error() string { return "the issuer cannot be reached: " + e.err.Error() }
-func (e *issuerError) Unwrap() error { return e.err }
-
 // remembered is an answer of the issuer.
 type remembered struct {
 	at     time.Time
@@ -211,10 +206,22 @@ func (c *calm) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+// silent tells whether a question was not answered when it was asked last.
+func (c *calm) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, was := range c.answers {
+		if was.err != nil {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *calm) ask(r *http.Request) remembered {
 	answer, err := c.next.RoundTrip(r)
 	if err != nil {
-		return remembered{at: time.Now(), err: &issuerError{err}}
+		return remembered{at: time.Now(), err: err}
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxIssuerBytes))
@@ -222,7 +229,7 @@ func (c *calm) ask(r *http.Request) remembered {
 		err = errors.New(answer.Status)
 	}
 	if err != nil {
-		return remembered{at: time.Now(), err: &issuerError{err}}
+		return remembered{at: time.Now(), err: err}
 	}
 	return remembered{at: time.Now(), status: answer.StatusCode, header: answer.Header, body: body}
 }

@@ -237,6 +237,46 @@ func TestMutualTLS(t *testing.T) {
 	require.Equal(t, 400, status, "plain text on an https port is refused: %s", body)
 }
 
+func TestAClientCertificateIsLetIn(t *testing.T) {
+	a := newAuthority(t)
+	roles := filepath.Join(a.dir, "roles.yaml")
+	require.NoError(t, os.WriteFile(roles, []byte("roles:\n- {role: viewer, who: ['certificate:CN=alice,O=Tests']}\n"), 0o600))
+	file := filepath.Join(a.dir, "audit.json")
+	urls, _ := startWorker(t, map[string]string{
+		"listeners": "https://127.0.0.1:0", "ssl.keystore.type": "PEM", "ssl.keystore.location": a.write("server.pem", "server"),
+		"ssl.truststore.type": "PEM", "ssl.truststore.location": a.file, "ssl.client.auth": "requested",
+		"rest.auth.client.certificates": "true", "rest.auth.roles.file": roles, "rest.audit.file": file,
+	})
+	status, body, _ := get(t, a.client(a.write("alice.pem", "alice")), urls[0]+"/connectors")
+	require.Equal(t, 200, status, body)
+	status, body, _ = get(t, a.client(a.write("bob.pem", "bob")), urls[0]+"/connectors")
+	require.Equal(t, 403, status, body)
+	status, body, _ = get(t, a.client(""), urls[0]+"/connectors")
+	require.Equal(t, 401, status, body)
+	log, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(log), `"who":"certificate:CN=bob,O=Tests","from":"127.0.0.1","action":"connector.list"`)
+	require.Equal(t, 2, strings.Count(string(log), "\n"), "what was let in and only read is not there: %s", log)
+}
+
+func TestKafkaConnectsUsersAreLetIn(t *testing.T) {
+	dir := t.TempDir()
+	users, jaas := filepath.Join(dir, "users.properties"), filepath.Join(dir, "jaas.conf")
+	require.NoError(t, os.WriteFile(users, []byte("alice = wonder land\n"), 0o600))
+	require.NoError(t, os.WriteFile(jaas, []byte(`KafkaConnect { org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule required file="`+users+`"; };`), 0o600))
+	t.Setenv("KAFKA_OPTS", "-Djava.security.auth.login.config="+jaas)
+	urls, log := startWorker(t, map[string]string{"rest.extension.classes": "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension"})
+	as := func(userinfo, path string) int {
+		status, _, _ := get(t, http.DefaultClient, strings.Replace(urls[0], "http://", "http://"+userinfo, 1)+path)
+		return status
+	}
+	require.Equal(t, 200, as("alice:wonder%20land@", "/connectors"))
+	require.Equal(t, 401, as("alice:wonder@", "/connectors"))
+	require.Equal(t, 401, as("", "/"))
+	require.Equal(t, 401, as("", "/health"), "as in Kafka Connect")
+	require.NotContains(t, log.String(), "wonder")
+}
+
 func TestAdminListenersHaveTheirOwnTLS(t *testing.T) {
 	a := newAuthority(t)
 	probe, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -15,6 +16,10 @@ const (
 	// drainBytes is how much of a body that is too large is read and thrown away, so
 	// that the client comes to read the answer. A larger one has its connection cut.
 	drainBytes = 64 << 20
+	// smallBodyBytes is up to where bodies may be read without a turn; of larger ones
+	// largeBodies are in memory at once. A body takes a few times its size while it is read.
+	smallBodyBytes = 64 << 10
+	largeBodies    = 4
 	// tellInterval is how often it is written down that a client asks too often.
 	tellInterval = time.Minute
 )
@@ -25,6 +30,7 @@ func limit(next http.Handler, o ServerOptions) http.Handler {
 	if n := float64(o.Limits.RequestsPerSecond); n > 0 {
 		requests = newThrottle(n, 2*n)
 	}
+	turns := make(chan struct{}, largeBodies)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Server", "tailrace/"+o.Version)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -36,7 +42,9 @@ func limit(next http.Handler, o ServerOptions) http.Handler {
 			tooLarge(w, r, o.Limits.BodyBytes)
 			return
 		}
-		r.Body = &boundedBody{ReadCloser: r.Body, left: o.Limits.BodyBytes, limit: o.Limits.BodyBytes}
+		body := &boundedBody{ReadCloser: r.Body, left: o.Limits.BodyBytes, limit: o.Limits.BodyBytes, turns: turns, gone: r.Context().Done()}
+		defer body.done()
+		r.Body = body
 		next.ServeHTTP(w, r)
 	})
 }
@@ -64,16 +72,40 @@ func bodyTooLarge(limit int64) *bodyError {
 	return &bodyError{status: http.StatusRequestEntityTooLarge, reason: fmt.Sprintf("it is larger than %d bytes (rest.max.request.bytes)", limit)}
 }
 
-// boundedBody fails when a body of unknown length goes beyond the limit, after the rest of it was thrown away.
+// boundedBody fails when a body of unknown length goes beyond the limit, after the
+// rest of it was thrown away. A large body waits for its turn, which it has until done.
 type boundedBody struct {
 	io.ReadCloser
 	left, limit int64
+	turns       chan struct{}
+	mine        bool
+	gone        <-chan struct{} // closed when the client is
+}
+
+// done gives the turn back.
+func (b *boundedBody) done() {
+	if b.mine {
+		<-b.turns
+		b.mine = false
+	}
 }
 
 // Read implements io.Reader.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return 0, bodyTooLarge(b.limit)
+	}
+	if !b.mine && b.limit-b.left > smallBodyBytes {
+		wait := time.NewTimer(readTimeout)
+		defer wait.Stop()
+		select {
+		case b.turns <- struct{}{}:
+			b.mine = true
+		case <-b.gone:
+			return 0, io.ErrUnexpectedEOF
+		case <-wait.C:
+			return 0, os.ErrDeadlineExceeded
+		}
 	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]

@@ -3,6 +3,7 @@ package rest
 import (
 	"bufio"
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
@@ -199,6 +201,65 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 			require.Contains(t, g.last()["reason"], "the credentials are wrong")
 		})
 	}
+}
+
+// tokenGate opens a gate for tokens of an issuer on this machine.
+func tokenGate(t *testing.T, issuer string) *access.Gate {
+	t.Helper()
+	roles := filepath.Join(t.TempDir(), "roles")
+	require.NoError(t, os.WriteFile(roles, []byte("roles: [{role: operator, who: ['group:data']}]"), 0o600))
+	gate, err := access.Open(access.Options{RolesFile: roles, Logger: slog.New(slog.DiscardHandler), Tokens: &access.TokenOptions{
+		Issuer: issuer, KeysURL: issuer + "/keys", Audience: "tailrace", NameClaim: "sub", GroupsClaim: "groups", Transport: &http.Transport{DisableKeepAlives: true},
+		Logger: slog.New(slog.DiscardHandler),
+	}})
+	require.NoError(t, err)
+	return gate
+}
+
+func TestATokenIsLetInWithItsGroups(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "EdDSA"}}})
+	}))
+	defer issuer.Close()
+	g := newGuarded(t, func(o *Options) { o.Gate = tokenGate(t, issuer.URL) })
+	token := func(groups ...string) string {
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: key, KeyID: "k"}}, nil)
+		require.NoError(t, err)
+		claims, err := json.Marshal(map[string]any{"iss": issuer.URL, "aud": "tailrace", "sub": "robot", "groups": groups, "exp": time.Now().Add(time.Hour).Unix()})
+		require.NoError(t, err)
+		signed, err := signer.Sign(claims)
+		require.NoError(t, err)
+		text, err := signed.CompactSerialize()
+		require.NoError(t, err)
+		return "Bearer " + text
+	}
+	require.Equal(t, 202, g.ask("", "PUT", "/connectors/a-1/pause", "", "Authorization", token("data")).Code)
+	require.Equal(t, "token:robot", g.last()["who"])
+	require.Equal(t, 403, g.ask("", "PUT", "/connectors/a-1/pause", "", "Authorization", token("other")).Code)
+	require.Equal(t, 403, g.ask("", "DELETE", "/connectors/a-1", "", "Authorization", token("data")).Code)
+	w := g.ask("", "PUT", "/connectors/a-1/pause", "")
+	require.Equal(t, 401, w.Code)
+	require.Equal(t, "Bearer", w.Header().Get("WWW-Authenticate"))
+}
+
+func TestAnIssuerThatIsAwayAnswers503(t *testing.T) {
+	issuer := httptest.NewServer(http.NotFoundHandler())
+	issuer.Close()
+	g := newGuarded(t, func(o *Options) { o.Gate = tokenGate(t, issuer.URL) })
+	_, key, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: key}, nil)
+	require.NoError(t, err)
+	signed, err := signer.Sign(fmt.Appendf(nil, `{"iss":%q,"aud":"tailrace","sub":"robot","exp":%d}`, issuer.URL, time.Now().Add(time.Hour).Unix()))
+	require.NoError(t, err)
+	text, err := signed.CompactSerialize()
+	require.NoError(t, err)
+	w := g.ask("", "PUT", "/connectors/a-1/pause", "", "Authorization", "Bearer "+text)
+	require.Equal(t, 503, w.Code, w.Body)
+	require.Equal(t, "5", w.Header().Get("Retry-After"))
+	require.Equal(t, "refused", g.last()["outcome"])
 }
 
 // The table of permissions holds, request by request and role by role.

@@ -127,7 +127,7 @@ func (w *Worker) Start() {
 		default:
 		}
 		status, body := w.REST("GET", "/connectors", nil)
-		return status == 200, fmt.Sprint(status, " ", body)
+		return status == 200 || status == 401, fmt.Sprint(status, " ", body)
 	})
 }
 
