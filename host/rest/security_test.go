@@ -268,6 +268,7 @@ func TestEachRoleMayDoWhatTheTableSays(t *testing.T) {
 	a := &api{herder: g.herder, options: g.options}
 	all := a.table()
 	maps.Copy(all, a.admin())
+	maps.Copy(all, a.observed())
 	all["/metrics"] = methods{"GET": nil}
 	var listed int
 	for path, methods := range all {
