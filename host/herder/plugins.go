@@ -94,7 +94,8 @@ func (s *core) PluginConfig(class, versions string) ([]KeyInfo, error) {
 			return config.KeyInfos(p.Def), nil
 		}
 		for _, kind := range []config.PluginKind{config.TransformPlugin, config.PredicatePlugin} {
-			if c, ok := transform.Lookup(kind, class); ok {
+			// Kafka Connect has no aliases for nested classes here, as Cast$Key.
+			if c, ok := transform.Lookup(kind, class); ok && (class == c.Name || !strings.Contains(class, "$")) {
 				return config.KeyInfos(c.Def), nil
 			}
 		}

@@ -106,6 +106,13 @@ func TestPluginsAreListedByKind(t *testing.T) {
 	keys, err := s.PluginConfig("org.example.ScriptedSourceConnector", "")
 	require.NoError(t, err)
 	require.Equal(t, "behave", keys[0].Name)
+	for class, n := range map[string]int{"Json": 5, "org.apache.kafka.connect.transforms.Cast$Value": 2, "SimpleHeaderConverter": 0} {
+		keys, err = s.PluginConfig(class, "")
+		require.NoError(t, err)
+		require.Len(t, keys, n, class)
+	}
+	_, err = s.PluginConfig("Cast$Key", "")
+	require.ErrorContains(t, err, "Unknown plugin Cast$Key.")
 	_, err = s.PluginConfig("Nope", "")
 	require.EqualError(t, err, "Unknown plugin Nope.")
 	_, err = s.PluginConfig("scripted", "[2.0,)")
