@@ -72,7 +72,7 @@ func (s *servers) startWorker(ctx context.Context, bin string) error {
 	}
 	defer log.Close()
 	s.rest = "http://127.0.0.1:" + strconv.Itoa(rest)
-	s.worker = exec.Command(binary, "dev", "--data", filepath.Join(s.dir, "data"), "--rest", "127.0.0.1:"+strconv.Itoa(rest), //nolint:gosec,noctx // the program under demonstration; close ends it
+	s.worker = exec.Command(binary, "dev", "--data", filepath.Join(s.dir, "data"), "--rest", "127.0.0.1:"+strconv.Itoa(rest), //nolint:noctx // the program under demonstration; close ends it
 		"--kafka-port", strconv.Itoa(kafka), "--plugins", filepath.Join(filepath.Dir(binary), "plugins"), "--log-level", "warn")
 	s.worker.Stdout, s.worker.Stderr = log, log
 	// Ctrl-C is ours to hand on; and the worker does not outlive us.
@@ -129,5 +129,5 @@ func freePort(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil //nolint:errcheck,forcetypeassert // a TCP listener has one
+	return l.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // a TCP listener has one
 }
