@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/tailrace/tailrace/host/cli"
@@ -25,6 +26,9 @@ import (
 
 // topicsTimeout is how long a worker tries to create, check and read the internal topics when it starts.
 const topicsTimeout = 5 * time.Minute
+
+// pluginsTimeout is how long it waits for plugins that must describe themselves before it joins its group.
+const pluginsTimeout = 10 * time.Second
 
 // distributed is `tailrace distributed`.
 func (a *app) distributed(ctx context.Context, o cli.Standalone) error {
@@ -57,6 +61,10 @@ func (p *parts) startDistributed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// So that the group knows at once what can run here; plugins that take longer are told when they are there.
+	looking, cancel := context.WithTimeout(ctx, pluginsTimeout)
+	_ = b.catalogue.Settled(looking)
+	cancel()
 	peers := rest.NewPeers(p.peerTransport())
 	p.onClose(func(context.Context) error { peers.Close(); return nil })
 	h, err := herder.OpenDistributed(ctx, herder.DistributedConfig{
@@ -73,6 +81,7 @@ func (p *parts) startDistributed(ctx context.Context) error {
 	}
 	p.herder, p.peers, p.setClusterLevel = h, peers, h.SetClusterLevel
 	p.serve()
+	p.followPlugins(b, h.PluginsChanged)
 	// Closed first: while requests are still answered, the others take over.
 	p.onClose(h.Close)
 	return nil
@@ -95,6 +104,36 @@ func (p *parts) setLevel(l store.LoggerLevel) {
 	if !ok || p.levels.Set(l.Namespace, name, level, time.Now()) == nil {
 		p.logger.Warn("the level of a logger could not be set as the cluster wants it", "logger", l.Namespace, "level", l.Level)
 	}
+}
+
+// followPlugins tells the cluster when this worker can run something new.
+func (p *parts) followPlugins(b base, changed func()) {
+	events, unsubscribe := b.catalogue.Subscribe()
+	var following sync.WaitGroup
+	stop := make(chan struct{})
+	known := classes(b)
+	following.Go(func() {
+		for {
+			select {
+			case _, ok := <-events:
+				if !ok {
+					return
+				}
+				if now := classes(b); !slices.Equal(now, known) {
+					known = now
+					changed()
+				}
+			case <-stop:
+				return
+			}
+		}
+	})
+	p.onClose(func(context.Context) error {
+		close(stop)
+		following.Wait()
+		unsubscribe()
+		return nil
+	})
 }
 
 // stores are the parts of a worker's state that its cluster shares.

@@ -314,6 +314,9 @@ func (d *Distributed) await(ctx context.Context, names []string, enough func(see
 	}
 }
 
+// PluginsChanged lets the group divide the work anew, because this worker can run other connectors than before.
+func (d *Distributed) PluginsChanged() { d.member.Rejoin() }
+
 // cutOffTime is what is left of a deadline when the work that is not done yet is cut off.
 const cutOffTime = 200 * time.Millisecond
 

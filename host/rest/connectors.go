@@ -107,7 +107,7 @@ func (in *reader) scalarInto(what string, into *string) error {
 
 // locate says where a new connector is, by the name that the client called the worker.
 func locate(w http.ResponseWriter, r *http.Request, name string) {
-	w.Header().Set("Location", baseOf(r)+"/connectors/"+url.PathEscape(name))
+	w.Header().Set("Location", baseOf(r)+"/connectors/"+strings.ReplaceAll(url.PathEscape(name), "%2C", ","))
 }
 
 func (a *api) getConnector(w http.ResponseWriter, r *http.Request) {

@@ -7,6 +7,8 @@
 // limits on size, rate and time (server.go, limits.go), who may do what (permissions.go) and how that is
 // enforced and written down (guard.go).
 //
+// Requests that another worker of the cluster must carry out are passed on (forward.go).
+//
 // Invariants: bodies, headers and times are bounded; a slow client holds a
 // connection, never the worker (I-3). A change is answered after the herder has it (I-8).
 //

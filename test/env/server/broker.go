@@ -17,7 +17,7 @@ import (
 
 const (
 	clusterID    = "4L6g3nShT-eMCtK--X86sw"
-	startTimeout = 90 * time.Second // 1.4 s on an idle machine, many times that on a busy one
+	startTimeout = 5 * time.Minute // 1.4 s on an idle machine, many times that on a busy one
 	stopGrace    = 30 * time.Second
 	startTries   = 3
 )
