@@ -57,6 +57,7 @@ func read(path, text string) (protocompile.SearchResult, error) {
 		file := &descriptorpb.FileDescriptorProto{}
 		if proto.Unmarshal(raw, file) == nil {
 			file.Name = proto.String(path)
+			nameFields(file.GetMessageType())
 			return protocompile.SearchResult{Proto: file}, nil
 		}
 	}
@@ -200,4 +201,33 @@ func eachBytes(b []byte, number protowire.Number, do func([]byte)) {
 		}
 		b = b[n:]
 	}
+}
+
+// nameFields gives fields the JSON names that some clients leave empty in their descriptors.
+func nameFields(messages []*descriptorpb.DescriptorProto) {
+	for _, m := range messages {
+		for _, f := range m.GetField() {
+			if f.GetJsonName() == "" {
+				f.JsonName = proto.String(jsonName(f.GetName()))
+			}
+		}
+		nameFields(m.GetNestedType())
+	}
+}
+
+// jsonName is protoc's: no underscores, and the letter behind one in upper case.
+func jsonName(name string) string {
+	b, upper := make([]byte, 0, len(name)), false
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c == '_':
+			upper = true
+			continue
+		case upper && c >= 'a' && c <= 'z':
+			c -= 'a' - 'A'
+		}
+		b, upper = append(b, c), false
+	}
+	return string(b)
 }

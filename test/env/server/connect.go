@@ -69,3 +69,12 @@ func connectProperties(options ConnectOptions) map[string]string {
 	})
 	return properties
 }
+
+// ConnectClasses is a JDK and the class path with Kafka Connect's own classes, for programs that call them.
+func ConnectClasses(ctx context.Context) (java Java, classPath string, err error) {
+	cache, err := prepare(ctx)
+	if err != nil {
+		return Java{}, "", err
+	}
+	return cache.java, cache.classPath(), nil
+}
