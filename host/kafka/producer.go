@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Producer writes batches of records. It is safe for use by several goroutines;
@@ -74,12 +75,12 @@ func (p *Producer) LearnTopicLimit(ctx context.Context, topic string) error {
 		return nil
 	}
 	err := p.learnTopicLimit(ctx, topic)
-	for range unknownTopicTries {
-		if !errors.Is(err, ErrUnknownTopic) {
+	for wait := firstTopicWait; errors.Is(err, ErrUnknownTopic) && wait <= lastTopicWait; wait *= 2 {
+		if err := p.askForTopic(ctx, topic); err != nil {
 			return err
 		}
 		select { // a broker may not have heard of a new topic yet
-		case <-time.After(metadataMinAge):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return err
 		}
@@ -88,8 +89,24 @@ func (p *Producer) LearnTopicLimit(ctx context.Context, topic string) error {
 	return err
 }
 
-// unknownTopicTries is how often a topic that is not there is asked for again.
-const unknownTopicTries = 4
+// A topic that is not there is asked for again after waits that double, 0.6 s in all.
+const (
+	firstTopicWait = 10 * time.Millisecond
+	lastTopicWait  = 320 * time.Millisecond
+)
+
+// askForTopic lets a broker that creates topics by itself do so before the first record,
+// as the metadata request of the first record would.
+func (p *Producer) askForTopic(ctx context.Context, topic string) error {
+	req := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = kmsg.StringPtr(topic)
+	req.Topics, req.AllowAutoTopicCreation = []kmsg.MetadataRequestTopic{t}, true
+	if _, err := req.RequestWith(ctx, p.cl); err != nil {
+		return newError("ask for topic", topic, err)
+	}
+	return nil
+}
 
 func (p *Producer) learnTopicLimit(ctx context.Context, topic string) error {
 	const op = "read max.message.bytes of topic"

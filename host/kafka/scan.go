@@ -15,7 +15,7 @@ type ScannedRecord struct {
 	FoundRecord
 }
 
-// ErrStopScan, returned by the function of a scan, ends it without an error.
+// ErrStopScan is what the function of a scan returns to end it without an error.
 var ErrStopScan = errors.New("the scan is to stop")
 
 // Scan reads a topic from its beginning (or from the offsets given) to where it ends

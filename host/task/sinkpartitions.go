@@ -44,7 +44,7 @@ func (r *sinkRun) onAssigned(ctx context.Context, tps []kafka.TopicPartition) {
 	switch answered := r.await(ctx, func() bool { return r.answered[token] != nil }); {
 	case answered, r.over, r.stream == nil:
 	case r.ctx.Err() != nil:
-		r.fatal = context.Cause(r.ctx)
+		r.fatal = context.Cause(r.ctx) //nolint:contextcheck // ctx is the poll's, the reason is in the task's
 	default:
 		r.fatal = &DrainTimeoutError{What: "it did not answer Assign", Call: r.stream.Call()}
 	}

@@ -223,7 +223,7 @@ func connect(ctx context.Context, dir string, records int) (map[string]time.Dura
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, java.Command(), "-Xms256m", "-Xmx1g", "-server", "-XX:+UseG1GC", "-cp", classPath, //nolint:gosec // the JDK of the tests
+	cmd := exec.CommandContext(ctx, java.Command(), "-Xms256m", "-Xmx1g", "-server", "-XX:+UseG1GC", "-cp", classPath,
 		"test/benchconvert/Driver.java", dir, strconv.Itoa(records))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

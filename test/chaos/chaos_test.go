@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // I-1, I-2, I-5, I-6: whatever breaks, every line of every file arrives, in order, and offsets never go back.
 func TestNothingIsLostWhateverBreaks(t *testing.T) {
 	if *seed == 0 {
-		*seed = rand.Uint64N(1_000_000) + 1 //nolint:gosec // any will do
+		*seed = rand.Uint64N(1_000_000) + 1 // any will do
 	}
 	fmt.Printf("seed %d (again: go test ./test/chaos -v -args -duration %s -seed %d)\n", *seed, *length, *seed)
 	r := open(t, pipelines)

@@ -103,7 +103,7 @@ func (r *run) strike(ctx context.Context, f fault) (mend func() error, err error
 		r.nodes[f.target].pause(true)
 		return func() error { r.nodes[f.target].pause(false); return nil }, nil
 	case cutNetwork:
-		return func() error { return r.net.mend(f.target) }, r.net.cut(f.target)
+		return func() error { return r.net.mend(f.target) }, r.net.cut(f.target) //nolint:contextcheck // a cut must be mended whatever ends
 	case pauseBroker:
 		r.brokerGate.Lock()
 		return func() error { defer r.brokerGate.Unlock(); return r.broker.Resume() }, r.broker.Pause()

@@ -68,7 +68,7 @@ func TestTheAPISurvivesFuzzing(t *testing.T) {
 	f := &fuzzer{address: strings.TrimPrefix(w.URL(), "http://"), until: time.Now().Add(length), statuses: map[int]int{}}
 	var wg sync.WaitGroup
 	for i := range connections {
-		r := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // repeatable on purpose
+		r := rand.New(rand.NewPCG(seed, uint64(i))) // repeatable on purpose
 		if i < busy {
 			wg.Go(func() { f.ask(r) })
 		} else {

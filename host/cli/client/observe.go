@@ -205,7 +205,7 @@ func follow[T any](ctx context.Context, c *Client, k call, each func(T) error) e
 		}
 	}
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // the person who followed has seen enough
+		return nil // the person who followed has seen enough
 	}
 	return lines.Err()
 }
