@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tailrace/tailrace/host/cli"
@@ -67,11 +68,20 @@ func (p *parts) startDistributed(ctx context.Context) error {
 	cancel()
 	peers := rest.NewPeers(p.peerTransport())
 	p.onClose(func(context.Context) error { peers.Close(); return nil })
+	var member atomic.Pointer[cluster.Member]
+	leased := func() error { // I-5
+		if m := member.Load(); m != nil {
+			return m.Leased()
+		}
+		return nil // nothing runs before it has joined
+	}
 	h, err := herder.OpenDistributed(ctx, herder.DistributedConfig{
-		Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Worker: p.newWorker(b, s.offsets), //nolint:contextcheck // lives until close
+		Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Worker: p.newWorker(b, store.Guard(s.offsets, leased)), //nolint:contextcheck // lives until close
 		Configs: s.openConfigs, Statuses: s.statuses, Offsets: s.offsets,
 		Join: func(configs cluster.ConfigLog, runner cluster.Runner) (herder.Membership, error) { //nolint:contextcheck // lives until close
-			return p.join(b, configs, runner)
+			m, err := p.join(b, configs, runner)
+			member.Store(m)
+			return m, err
 		},
 		Peers: peers, Fence: p.fence, SetLevel: p.setLevel,
 		WorkerID: p.advertised.Host, Logger: p.logger, About: b.about,

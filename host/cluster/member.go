@@ -167,6 +167,9 @@ func (m *Member) Generation() int32 {
 	return m.last
 }
 
+// Leased is nil while no other member can have taken over this one's part; see [kafka.GroupMember.Leased].
+func (m *Member) Leased() error { return m.group.Leased() }
+
 // State says what the membership is doing.
 func (m *Member) State() kafka.GroupState { return m.group.State() }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -83,6 +84,8 @@ type GroupMember struct {
 
 	mu    sync.Mutex
 	state GroupState
+
+	leased atomic.Pointer[time.Time] // until when; nil while it is no member
 }
 
 // GroupState says what a member is doing, for people.
@@ -119,6 +122,26 @@ func NewGroupMember(cfg GroupMemberConfig, handler GroupHandler) (*GroupMember, 
 	return m, nil
 }
 
+// Leased is nil while the group can not have given this member's part to another: a worker that was suspended, or that
+// hears nothing, asks before it writes what others rely on, because it may be asked sooner than Lost is called (I-5). The
+// error is retriable. Any goroutine may call it.
+func (m *GroupMember) Leased() error {
+	if until := m.leased.Load(); until != nil && time.Now().Before(*until) {
+		return nil
+	}
+	return &Error{
+		Op: "act as a member of group", Subject: m.cfg.GroupID, Kind: ErrFenced, Retriable: true,
+		cause: errors.New("the group's coordinator has not confirmed the membership in time, so another member may have taken over"),
+	}
+}
+
+// prove notes when the group last counted on this member.
+func (s *membership) prove(at time.Time) {
+	s.proven = at
+	until := at.Add(s.lease())
+	s.leased.Store(&until)
+}
+
 // Rejoin asks for a new round. Requests that come before Prepare is called are
 // answered by one round.
 func (m *GroupMember) Rejoin() {
@@ -149,6 +172,7 @@ func (m *GroupMember) Leave(ctx context.Context) error {
 	if id == "" || m.cfg.InstanceID != "" {
 		return nil
 	}
+	m.leased.Store(nil) // others take over at once
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.Group, req.MemberID = m.cfg.GroupID, id
 	member := kmsg.NewLeaveGroupRequestMember()
@@ -268,6 +292,7 @@ func (s *membership) lose(why error) {
 		return
 	}
 	s.joined = false
+	s.leased.Store(nil)
 	s.lost = why
 	if s.cancel != nil {
 		s.cancel()
@@ -418,7 +443,8 @@ func (s *membership) finishJoin(ctx context.Context, r joinResult) {
 		s.wanted = true
 		return
 	}
-	s.failed, s.joined, s.generation, s.proven = 0, true, r.join.Generation, r.proven
+	s.failed, s.joined, s.generation = 0, true, r.join.Generation
+	s.prove(r.proven)
 	s.nextBeat = time.Now().Add(s.beatInterval())
 	s.publish(nil)
 	s.call(ctx, func(ctx context.Context) func() {
@@ -490,7 +516,7 @@ func (s *membership) finishHeartbeat(b heartbeatResult) {
 	switch {
 	case b.err == nil || rejoin:
 		if b.sent.After(s.proven) {
-			s.proven = b.sent
+			s.prove(b.sent)
 		}
 		s.wanted = s.wanted || rejoin && s.results == nil
 	case s.results != nil && errors.Is(b.err, kerr.IllegalGeneration):

@@ -138,14 +138,19 @@ func TestAMemberThatCannotReachItsCoordinatorGivesUpItsPart(t *testing.T) {
 	broker := env.PrivateKafka(t, nil)
 	m, in := joinGroup(t, broker.Bootstrap, "group", "a")
 	eventually(t, "it has joined", func() bool { part, _ := in.now(); return part != "" })
+	require.NoError(t, m.Leased())
 	broker.Pause(t)
 	paused := time.Now()
 	eventually(t, "it gives up", func() bool { _, losses := in.now(); return losses == 1 })
+	require.ErrorIs(t, m.Leased(), ErrFenced)
+	require.True(t, IsRetriable(m.Leased()))
 	require.Less(t, time.Since(paused), 6*time.Second, "before the session is over")
 	require.False(t, m.State().Joined)
 	broker.Resume(t)
 	eventually(t, "it joins again", func() bool { part, _ := in.now(); return part != "" })
+	require.NoError(t, m.Leased())
 	leaveGroup(t, m)
+	require.ErrorIs(t, m.Leased(), ErrFenced)
 }
 
 func TestAGroupMemberThatCannotBeIsRefused(t *testing.T) {
