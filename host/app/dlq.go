@@ -155,7 +155,7 @@ func letterOf(l *deadletter.Letter) cli.Letter {
 	out := cli.Letter{
 		Partition: l.Partition, Offset: l.Offset, Time: l.Time, Topic: l.Topic, OriginPartition: l.OriginPartition, OriginOffset: l.OriginOffset,
 		Connector: l.Connector, Task: l.Task, Stage: l.Stage, Class: l.Class, Transform: l.Transform,
-		Error: l.Error, Message: l.Message, Trace: l.Trace, Form: l.Form, SourcePartition: l.SourcePartition, SourceOffset: l.SourceOffset,
+		Error: l.Error, Message: l.Message, Trace: l.Trace, Form: l.Form, SourcePartition: l.SourcePartition, SourceOffset: l.SourceOffset, Cut: l.Cut, CutReason: l.CutReason,
 		Key: l.Key, Value: l.Value, Replayed: l.Replayed,
 	}
 	for i := range l.Headers.Len() {

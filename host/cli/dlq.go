@@ -39,6 +39,7 @@ type Letter struct {
 	Connector, Task, Stage, Class, Transform string
 	Error, Message, Trace                    string
 	Form, SourcePartition, SourceOffset      string
+	Cut, CutReason                           string
 
 	Key, Value []byte
 	Headers    []LetterHeader

@@ -29,6 +29,8 @@ type letterView struct {
 	Message         string             `json:"message,omitempty"`
 	Trace           string             `json:"trace,omitempty"`
 	Form            string             `json:"form,omitempty"`
+	Cut             string             `json:"cut,omitempty"`
+	CutReason       string             `json:"cut_reason,omitempty"`
 	Key             *bytesView         `json:"key"`
 	Value           *bytesView         `json:"value"`
 	Headers         []letterHeaderView `json:"headers,omitempty"`
@@ -60,7 +62,7 @@ func viewOfBytes(b []byte) *bytesView {
 func viewOf(l *Letter) letterView {
 	v := letterView{
 		Partition: l.Partition, Offset: l.Offset, Time: l.Time, Replayed: l.Replayed, Connector: l.Connector, Task: l.Task, Topic: l.Topic,
-		Stage: l.Stage, Class: l.Class, Transform: l.Transform, Error: l.Error, Message: l.Message, Trace: l.Trace, Form: l.Form,
+		Stage: l.Stage, Class: l.Class, Transform: l.Transform, Error: l.Error, Message: l.Message, Trace: l.Trace, Form: l.Form, Cut: l.Cut, CutReason: l.CutReason,
 		Key: viewOfBytes(l.Key), Value: viewOfBytes(l.Value),
 	}
 	if l.OriginPartition >= 0 {
@@ -94,6 +96,8 @@ func (p *printer) letter(l *Letter) {
 	line("offset", l.SourceOffset)
 	line("failed in", strings.TrimSpace(l.step()+" "+l.Class))
 	line("form", l.Form)
+	line("left out", l.Cut)
+	line("because", l.CutReason)
 	if l.Replayed {
 		line("replayed", "yes")
 	}

@@ -27,6 +27,8 @@ type Letter struct {
 	Error, Message, Trace   string
 	// Form is that of a source's letter, "" for a sink's; SourcePartition and SourceOffset are JSON.
 	Form, SourcePartition, SourceOffset string
+	// Cut names the parts that were left out because the letter was too large for its topic, "" for a whole one.
+	Cut, CutReason string
 
 	Key, Value []byte
 	// Headers are the record's own.
@@ -96,6 +98,10 @@ func (l *Letter) own(name, text string) {
 	switch name {
 	case "form":
 		l.Form = text
+	case "cut":
+		l.Cut = text
+	case "cut.reason":
+		l.CutReason = text
 	case "transform":
 		l.Transform = text
 	case "source.partition":

@@ -152,6 +152,9 @@ func (r *replay) take(ctx context.Context, l Letter) error {
 
 // record is what is written for a letter.
 func (r *replay) record(ctx context.Context, l *Letter) (out kafka.OutRecord, err error) {
+	if l.Cut != "" {
+		return out, l.fails(fmt.Errorf("its %s was left out: %s; fetch the record from where it came from, and leave the letter out with --where 'letter != %d'", l.Cut, l.CutReason, l.Offset))
+	}
 	switch l.Form {
 	case "", formKafka:
 		out = kafka.OutRecord{Topic: l.Topic, Partition: l.OriginPartition, TimestampMillis: l.Time.UnixMilli(), Key: l.Key, Value: l.Value, Headers: l.Headers}

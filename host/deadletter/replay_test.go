@@ -185,6 +185,25 @@ func TestAReplayThatStopsGoesOnWhereItWas(t *testing.T) {
 	})
 }
 
+// A letter that was cut has no record: it is never written as one, of a sink neither.
+func TestALetterThatWasCutIsNotReplayed(t *testing.T) {
+	broker, err := kafka.StartEmbedded(kafka.EmbeddedConfig{})
+	require.NoError(t, err)
+	t.Cleanup(broker.Close)
+	b := newBench(t, broker.Addr())
+	b.write(0, 3, func(i int, headers map[string]string) []byte {
+		if i == 1 {
+			headers["__tailrace.errors.form"], headers["__tailrace.errors.cut"] = "none", "value (9 bytes)"
+			headers["__tailrace.errors.cut.reason"] = "the topic is narrow"
+		}
+		return nil
+	})
+	sum, err := Replay(t.Context(), b.options())
+	require.ErrorContains(t, err, "the dead letter at offset 1 of partition 0 cannot be replayed: its value (9 bytes) was left out: the topic is narrow")
+	require.ErrorContains(t, err, "--where 'letter != 1'")
+	require.Zero(t, sum.Replayed)
+}
+
 func TestARateBoundsAReplay(t *testing.T) {
 	broker, err := kafka.StartEmbedded(kafka.EmbeddedConfig{})
 	require.NoError(t, err)

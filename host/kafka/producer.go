@@ -65,6 +65,17 @@ func (p *Producer) limit(topic string) (bytes int64, setting string) {
 	return bytes, setting
 }
 
+// RecordLimit gives the largest record, with its framing, that this producer takes for a
+// topic, and the setting that says so. The topic's own limit counts once LearnTopicLimit
+// has found it. Any goroutine may call it.
+func (p *Producer) RecordLimit(topic string) (bytes int64, setting string) {
+	bytes, setting = p.limit(topic)
+	if p.cfg.Producer.BufferBytes < bytes {
+		return p.cfg.Producer.BufferBytes, "buffer.memory"
+	}
+	return bytes, setting
+}
+
 // LearnTopicLimit asks the broker for max.message.bytes of a topic, so that no batch
 // is made that the topic refuses: the broker refuses a batch as a whole, its good
 // records too, and the client library does not divide it. It must come before the
@@ -227,10 +238,7 @@ func (p *Producer) recordError(index int, r *kgo.Record, err error) RecordError 
 // tooLarge tells the limits apart: the client's own and the topic's, which are
 // known, and one of the broker's, which is not.
 func (p *Producer) tooLarge(topic string, bytes int64) (advice string, cause error) {
-	limit, key := p.limit(topic)
-	if p.cfg.Producer.BufferBytes < limit {
-		limit, key = p.cfg.Producer.BufferBytes, "buffer.memory"
-	}
+	limit, key := p.RecordLimit(topic)
 	// A record carries some bytes of framing beside its own.
 	if bytes+recordOverheadBytes <= limit {
 		return fmt.Sprintf("raise the topic's max.message.bytes (or the broker's message.max.bytes), or lower max.request.size, now %d, to that limit", p.cfg.Producer.MaxRequestBytes),

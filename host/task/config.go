@@ -126,6 +126,8 @@ type Producer interface {
 	Produce(ctx context.Context, b *kafka.Batch, done func(kafka.BatchResult))
 	// LearnTopicLimit comes before the first batch for a topic.
 	LearnTopicLimit(ctx context.Context, topic string) error
+	// RecordLimit is the largest record for a topic, with its framing, and the setting that says so.
+	RecordLimit(topic string) (bytes int64, setting string)
 	Health() kafka.Health
 	Close(ctx context.Context) error
 }
@@ -210,7 +212,8 @@ const (
 	FormConnect = "connect-json"
 	// FormKafka: they are the bytes that Kafka refused.
 	FormKafka = "kafka"
-	// FormNone: the record's bytes are no values of their schemas; key and value are left out.
+	// FormNone: key and value are left out, because they are no values of their schemas
+	// or because the letter would be too large for its topic.
 	FormNone = "none"
 )
 

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/kafka"
-	"github.com/tailrace/tailrace/host/plugin"
 )
 
 // DeadLetterConfig is what a dead letter topic needs.
@@ -194,8 +190,21 @@ func (d *DeadLetterTopic) read(records []Errant) error {
 
 func (d *DeadLetterTopic) produce(ctx context.Context, l letters) {
 	batch := d.cfg.Producer.NewBatch(len(l.records))
+	limit, setting := d.cfg.Producer.RecordLimit(d.cfg.Topic)
+	cuts, first := 0, ""
 	for i := range l.records {
-		d.append(batch, &l.records[i])
+		made := d.letterOf(&l.records[i])
+		if bytes := made.bytes(); bytes > limit {
+			reason := tooLarge(d.cfg.Topic, bytes, limit, setting, l.records[i].Source != nil)
+			made.cut(limit, reason)
+			if cuts++; cuts == 1 {
+				first = reason
+			}
+		}
+		made.appendTo(batch, d.cfg.Topic)
+	}
+	if cuts > 0 {
+		d.cfg.Logger.Error("dead letters are too large for their topic and were cut", "letters", cuts, "first", first)
 	}
 	// Once handed over, a dead letter is not taken back: its fate is the broker's answer.
 	d.cfg.Producer.Produce(context.WithoutCancel(ctx), batch, func(result kafka.BatchResult) {
@@ -262,80 +271,3 @@ func (e *DeadLetterError) Error() string {
 
 // Unwrap is what Kafka said.
 func (e *DeadLetterError) Unwrap() error { return e.Err }
-
-// append writes one dead letter: the original bytes, headers and timestamp, then
-// Kafka Connect's headers about the failure (reference section 5.6).
-func (d *DeadLetterTopic) append(b *kafka.Batch, e *Errant) {
-	b.Append(d.cfg.Topic, kafka.PartitionAny, e.TimestampMillis, e.Key, e.Value)
-	for i := range e.Headers.Len() {
-		b.AppendHeader(e.Headers.At(i))
-	}
-	if !d.cfg.ContextHeaders {
-		return
-	}
-	class, message, hasMessage := cause(e.Err)
-	text := func(name, value string) { b.AppendHeader(headerPrefix+name, []byte(value)) }
-	text("topic", e.Topic)
-	if e.Source == nil || e.Partition != kafka.PartitionAny {
-		text("partition", strconv.Itoa(int(e.Partition)))
-	}
-	if e.Source == nil {
-		text("offset", strconv.FormatInt(e.Offset, 10))
-	}
-	text("connector.name", d.cfg.ID.Connector)
-	text("task.id", strconv.Itoa(d.cfg.ID.Task))
-	text("stage", e.Stage)
-	text("class.name", e.Class)
-	text("exception.class.name", class)
-	if hasMessage {
-		text("exception.message", d.cfg.Mask(message))
-	} else {
-		b.AppendHeader(headerPrefix+"exception.message", nil)
-	}
-	text("exception.stacktrace", d.cfg.Mask(strings.TrimRight(Trace(rootOf(e.Err)), "\n")+"\n"))
-	if e.Source != nil {
-		appendSourceHeaders(b, e)
-	}
-}
-
-// appendSourceHeaders adds what Kafka Connect has no headers for, because its
-// sources have no dead letters. Those of sinks stay equal to Kafka Connect's.
-func appendSourceHeaders(b *kafka.Batch, e *Errant) {
-	b.AppendHeader(sourceHeaderPrefix+"form", []byte(e.Source.Form))
-	if e.Transform != "" {
-		b.AppendHeader(sourceHeaderPrefix+"transform", []byte(e.Transform))
-	}
-	if e.Source.Partition != nil {
-		b.AppendHeader(sourceHeaderPrefix+"source.partition", e.Source.Partition)
-		b.AppendHeader(sourceHeaderPrefix+"source.offset", e.Source.Offset)
-	}
-}
-
-const (
-	headerPrefix       = "__connect.errors."
-	sourceHeaderPrefix = "__tailrace.errors."
-)
-
-// rootOf leaves out what only says where in the host an error was met, so that the
-// class and the message are those that Kafka Connect would show.
-func rootOf(err error) error {
-	var remote *plugin.RemoteError
-	if errors.As(err, &remote) {
-		return remote
-	}
-	var conversion *convert.Error
-	if errors.As(err, &conversion) {
-		return conversion
-	}
-	var refused *kafka.RecordError
-	if errors.As(err, &refused) {
-		return refused
-	}
-	return err
-}
-
-// cause gives the class and the message of an error; a Java error need not have one.
-func cause(err error) (class, message string, hasMessage bool) {
-	class, message, _ = describe(rootOf(err))
-	return class, message, message != ""
-}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -95,6 +96,9 @@ func (p *previewProducer) Produce(_ context.Context, b *kafka.Batch, done func(k
 
 // LearnTopicLimit implements task.Producer; nothing is sent.
 func (*previewProducer) LearnTopicLimit(context.Context, string) error { return nil }
+
+// RecordLimit implements task.Producer; nothing is sent.
+func (*previewProducer) RecordLimit(string) (bytes int64, setting string) { return math.MaxInt64, "" }
 
 func (*previewProducer) Health() kafka.Health { return kafka.Health{} }
 

@@ -18,8 +18,16 @@ import (
 	"github.com/tailrace/tailrace/test/harness"
 )
 
+// goodRecords is how many good records there are.
+func goodRecords() int {
+	if *long {
+		return 100_000
+	}
+	return 20_000
+}
+
 // poisonEvery is how many good records stand between two bad ones.
-const poisonEvery = 10_000
+func poisonEvery() int { return goodRecords() / 10 }
 
 // Poison records of every kind that a sink meets, in the middle of good ones: the good
 // ones all arrive in order, each bad one is a dead letter once, with its headers. After
@@ -27,7 +35,7 @@ const poisonEvery = 10_000
 func TestPoisonRecordsBecomeDeadLettersAndTheRestArrives(t *testing.T) {
 	plugins := pickyPlugins(t)
 	harness.Brokers(t, func(t *testing.T, bootstrap string) {
-		const good = 100_000
+		good := goodRecords()
 		topic, letters := env.Name(t), env.Name(t)+"-dlq"
 		bad := producePoison(t, bootstrap, topic, good)
 		w := harness.Start(t, harness.Config{Bootstrap: bootstrap, PluginPath: plugins})
@@ -183,10 +191,10 @@ func producePoison(t *testing.T, bootstrap, topic string, good int) (bad []poiso
 		{value: `[1,2]`, stage: "TRANSFORMATION", class: "org.apache.kafka.connect.transforms.Cast$Value", exception: data},
 		{value: `{"n":"-1"}`, stage: "TASK_PUT", class: "org.apache.kafka.connect.sink.SinkTask", exception: "tailrace.connect.ConnectError"},
 	}
-	batch := producer.NewBatch(good + good/poisonEvery)
+	batch := producer.NewBatch(good + good/poisonEvery())
 	offset := int64(0)
 	for i := range good {
-		if i%poisonEvery == poisonEvery/2 {
+		if i%poisonEvery() == poisonEvery()/2 {
 			p := kinds[len(bad)%len(kinds)]
 			p.offset = offset
 			bad = append(bad, p)
