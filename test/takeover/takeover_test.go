@@ -27,6 +27,7 @@ const limit = 5 * time.Minute
 const lines = 500
 
 func TestTailraceTakesOverFromKafkaConnectAndHandsBack(t *testing.T) {
+	harness.Binaries(t) // built here, so that building does not count as taking over
 	bootstrap, group := env.Kafka(t).Bootstrap, env.Name(t)
 	topic := group + "-lines"
 	input, output := filepath.Join(t.TempDir(), "in.txt"), filepath.Join(t.TempDir(), "out.txt")
@@ -104,8 +105,9 @@ func TestTailraceTakesOverFromKafkaConnectAndHandsBack(t *testing.T) {
 
 	began := time.Now()
 	ours := harness.Start(t, harness.Config{Bootstrap: bootstrap, Group: group})
+	ready := time.Since(began)
 	check(harness.API{T: t, Base: ours.URL()})
-	t.Logf("Tailrace had taken over %v after its start", time.Since(began).Round(time.Millisecond))
+	t.Logf("Tailrace had taken over %v after its start; it was ready after %v", time.Since(began).Round(time.Millisecond), ready.Round(time.Millisecond))
 	// What is changed here is known there.
 	harness.API{T: t, Base: ours.URL()}.Expect(200, "GET", "/connectors/source/offsets", nil)
 	ours.Stop()
