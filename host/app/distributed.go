@@ -75,6 +75,12 @@ func (p *parts) startDistributed(ctx context.Context) error {
 		}
 		return nil // nothing runs before it has joined
 	}
+	s.statuses.SetPlace(store.Place{Leased: leased, Generation: func() int {
+		if m := member.Load(); m != nil {
+			return int(m.Generation())
+		}
+		return 0
+	}})
 	h, err := herder.OpenDistributed(ctx, herder.DistributedConfig{
 		Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Worker: p.newWorker(b, store.Guard(s.offsets, leased)), //nolint:contextcheck // lives until close
 		Configs: s.openConfigs, Statuses: s.statuses, Offsets: s.offsets,

@@ -148,6 +148,30 @@ func MayOverwrite(old, next Status) bool {
 	return old.WorkerID == next.WorkerID || old.Generation <= next.Generation
 }
 
+// claim is what a foreign status, read from the topic, means for one that this worker wrote before.
+type claim int
+
+const (
+	claimNothing   claim = iota
+	claimOvertaken       // the other runs it
+	claimLate            // it came late and hides what runs here, so that it is to be written again
+)
+
+// claimOf compares what this worker wrote last of something that runs here with a status that came later. generation is
+// this worker's, now. What it says of a living state is strict, so that two workers never answer each other without end.
+// Pure.
+func claimOf(own, seen Status, generation int) claim {
+	switch {
+	case seen.WorkerID == own.WorkerID:
+		return claimNothing
+	case seen.Generation < own.Generation, seen.State == StateUnassigned && seen.Generation <= generation:
+		return claimLate
+	case seen.Generation > own.Generation:
+		return claimOvertaken
+	}
+	return claimNothing
+}
+
 // Connector implements StatusStore.
 func (s *MemoryStatusStore) Connector(connector string) (Status, bool) {
 	s.mu.RLock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,13 +31,35 @@ type StatusTopic struct {
 
 	mu      sync.Mutex          // orders writes and what is read
 	pending map[string][][]byte // written and not read back, by key, in order
+	place   Place
+	own     map[string]Status // what this worker wrote last of what runs here, by key
+	late    map[string]Record // safe writes of a worker that has lost its place, by key
+	sending bool              // a goroutine deals with late
+	ctx     context.Context   // ends when Close begins
+	cancel  context.CancelFunc
+	waiting sync.WaitGroup
+}
+
+// Place is where a worker stands in its group. Its functions are called under a lock and must not block.
+type Place struct {
+	Generation func() int   // that was joined last
+	Leased     func() error // nil while no other worker can have taken over
+}
+
+// SetPlace lets the store know when what it writes may be out of date. It is called once, before anything runs.
+func (s *StatusTopic) SetPlace(p Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.place = p
 }
 
 // OpenStatusTopic creates or checks the topic and reads it to its end.
 func OpenStatusTopic(ctx context.Context, clients TopicClients, spec TopicSpec) (*StatusTopic, error) {
-	s := &StatusTopic{clients: clients, now: time.Now, cache: NewMemoryStatusStore(), pending: map[string][][]byte{}}
+	s := &StatusTopic{clients: clients, now: time.Now, cache: NewMemoryStatusStore(), pending: map[string][][]byte{}, own: map[string]Status{}, late: map[string]Record{}}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	log, err := clients.open(ctx, spec, s.apply)
 	if err != nil {
+		s.cancel()
 		return nil, err
 	}
 	s.log = log
@@ -53,6 +76,58 @@ func (s *StatusTopic) apply(records []kafka.LogRecord) {
 			continue
 		}
 		s.remember(context.Background(), Record{r.Key, r.Value})
+		s.repeat(Record{r.Key, r.Value})
+	}
+}
+
+// repeat writes this worker's status again if what was read hides it, though the work still runs here.
+func (s *StatusTopic) repeat(r Record) {
+	e, err := parseStatusRecord(r)
+	if err != nil || e.topic != nil || len(s.own) == 0 {
+		return
+	}
+	if e.deleted {
+		s.disown(e, string(r.Key))
+		return
+	}
+	own, ours := s.own[string(r.Key)]
+	if !ours || s.place.Leased == nil {
+		return
+	}
+	generation := s.place.Generation()
+	switch claimOf(own, e.status, generation) {
+	case claimNothing:
+		return
+	case claimOvertaken:
+		delete(s.own, string(r.Key))
+		return
+	case claimLate:
+	}
+	if s.place.Leased() != nil {
+		return
+	}
+	own.Generation = generation
+	if e.task != nil {
+		r = TaskStatusRecord(*e.task, own)
+	} else {
+		r = ConnectorStatusRecord(e.connector, own)
+	}
+	if err := s.send(s.ctx, r); err != nil {
+		s.clients.log().Warn("a status that another worker's late one hides could not be written again", "error", err)
+	}
+}
+
+// disown forgets what this worker has said of what is deleted; a connector goes with its tasks.
+func (s *StatusTopic) disown(e statusEvent, key string) {
+	delete(s.own, key)
+	if e.task != nil {
+		return
+	}
+	for other := range s.own {
+		rest, isTask := strings.CutPrefix(other, taskStatusPrefix)
+		if id, ok := splitTask(rest); isTask && ok && id.Connector == e.connector {
+			delete(s.own, other)
+		}
 	}
 }
 
@@ -105,11 +180,94 @@ func (s *StatusTopic) write(ctx context.Context, may func() bool, records ...Rec
 	if may != nil && !may() {
 		return nil
 	}
+	return s.send(ctx, records...)
+}
+
+// writeSafe is write for the end of something, which may be told late: a worker that has lost its place first reads what
+// its successor has said.
+func (s *StatusTopic) writeSafe(ctx context.Context, may func() bool, r Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !may() {
+		delete(s.own, string(r.Key)) // another runs it
+		return nil
+	}
+	if s.place.Leased == nil || s.place.Leased() == nil {
+		return s.send(ctx, r)
+	}
+	delete(s.own, string(r.Key))
+	s.remember(ctx, r)
+	s.late[string(r.Key)] = r
+	if !s.sending && s.ctx.Err() == nil {
+		s.sending = true
+		s.waiting.Go(s.sendLate)
+	}
+	return nil
+}
+
+// sendLate reads the topic to its end, however long brokers are away, and then writes what nobody has overtaken.
+func (s *StatusTopic) sendLate() {
+	for {
+		err := s.log.ReadToEnd(s.ctx)
+		s.mu.Lock()
+		if s.ctx.Err() != nil || err == nil {
+			break
+		}
+		s.mu.Unlock()
+		select {
+		case <-time.After(openRetryDelay):
+		case <-s.ctx.Done():
+		}
+	}
+	defer s.mu.Unlock()
+	s.sending = false
+	for key, r := range s.late {
+		delete(s.late, key)
+		if s.ctx.Err() != nil || !s.mayOverwrite(r) {
+			continue
+		}
+		if err := s.send(s.ctx, r); err != nil {
+			s.clients.log().Warn("a status was not written", "key", key, "error", err)
+		}
+	}
+}
+
+// mayOverwrite asks [MayOverwrite] of what is known now.
+func (s *StatusTopic) mayOverwrite(r Record) bool {
+	e, err := parseStatusRecord(r)
+	if err != nil || e.topic != nil {
+		return false
+	}
+	old, known := s.cache.Connector(e.connector)
+	if e.task != nil {
+		old, known = s.cache.Task(*e.task)
+	}
+	return !known || MayOverwrite(old, e.status)
+}
+
+// note remembers what this worker has said of a connector or task.
+func (s *StatusTopic) note(r Record) {
+	e, err := parseStatusRecord(r)
+	if err != nil || e.topic != nil {
+		return
+	}
+	key := string(r.Key)
+	if r.Value == nil || e.status.State == StateUnassigned || e.status.State == StateDestroyed {
+		delete(s.own, key)
+		return
+	}
+	s.own[key] = e.status
+}
+
+// send shows the records here and sends them on their way, under the lock.
+func (s *StatusTopic) send(ctx context.Context, records ...Record) error {
 	if waiting := s.log.BufferedBytes(); waiting > maxWaitingStatusBytes {
 		return fmt.Errorf("cannot write %s to the status topic: %d bytes of statuses wait for a broker already", records[0].Key, waiting)
 	}
 	for _, r := range records {
+		delete(s.late, string(r.Key)) // this one is newer
 		s.pending[string(r.Key)] = append(s.pending[string(r.Key)], r.Value)
+		s.note(r)
 		s.remember(ctx, r)
 	}
 	// Within the lock, so that the topic has the order of the cache; and not bound
@@ -147,7 +305,7 @@ func (s *StatusTopic) PutTask(ctx context.Context, id TaskID, st Status) error {
 
 // PutConnectorSafe implements StatusStore.
 func (s *StatusTopic) PutConnectorSafe(ctx context.Context, connector string, st Status) error {
-	return s.write(ctx, func() bool {
+	return s.writeSafe(ctx, func() bool {
 		old, ok := s.cache.Connector(connector)
 		return !ok || MayOverwrite(old, st)
 	}, ConnectorStatusRecord(connector, st))
@@ -155,7 +313,7 @@ func (s *StatusTopic) PutConnectorSafe(ctx context.Context, connector string, st
 
 // PutTaskSafe implements StatusStore.
 func (s *StatusTopic) PutTaskSafe(ctx context.Context, id TaskID, st Status) error {
-	return s.write(ctx, func() bool {
+	return s.writeSafe(ctx, func() bool {
 		old, ok := s.cache.Task(id)
 		return !ok || MayOverwrite(old, st)
 	}, TaskStatusRecord(id, st))
@@ -224,4 +382,8 @@ func (s *StatusTopic) Refresh(ctx context.Context) error { return s.log.ReadToEn
 func (s *StatusTopic) Health() kafka.Health { return s.log.Health() }
 
 // Close implements StatusStore: it waits a moment for writes on their way.
-func (s *StatusTopic) Close() error { return s.log.Close() }
+func (s *StatusTopic) Close() error {
+	s.cancel()
+	s.waiting.Wait()
+	return s.log.Close()
+}
