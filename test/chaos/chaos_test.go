@@ -192,6 +192,7 @@ func (r *run) judge(t *testing.T) {
 			p.name, want, inTopic.repeats, inTopic.jumps, inFile.repeats, inFile.jumps)
 		// A repeat needs a fault: one may send a source back, and what it repeats and a sink that goes back both show in the file.
 		require.LessOrEqual(t, inTopic.jumps, 2*faults, p.name)
+		require.LessOrEqual(t, inTopic.late, faults, p.name)
 		require.LessOrEqual(t, inFile.jumps, inTopic.jumps+2*faults, p.name)
 	}
 	r.judgeOffsets(t, broker.Records(t, offsetTopic(r)))

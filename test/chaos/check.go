@@ -10,10 +10,13 @@ type verdict struct {
 	lines   int // all, repeats included
 	repeats int // lines that were there before
 	jumps   int // how often it went back to an earlier line
+	late    int // how often a repeat left lines out that had arrived before
 }
 
 // judge reads the numbers of lines in the order in which they arrived. Every number from 0 up to want must be there, in
-// order of first appearances: a repeat goes back to an earlier line and runs on from there. I-6.
+// order of first appearances: a repeat goes back to an earlier line and runs on from there. I-6. What a suspended or cut
+// off worker had already given to its Kafka client may come late, between the repeats of its successor: only
+// transactions (exactly.once.source.support) keep that out, with Kafka Connect too.
 func judge(lines []string, want int) (verdict, error) {
 	v := verdict{lines: len(lines)}
 	next, highest := 0, 0
@@ -31,7 +34,7 @@ func judge(lines []string, want int) (verdict, error) {
 		case n < next:
 			v.jumps++
 		case n > next:
-			return v, fmt.Errorf("entry %d is line %d after line %d: a repeat leaves lines out", i, n, next-1)
+			v.late++
 		}
 		if n < highest {
 			v.repeats++

@@ -61,12 +61,12 @@ func TestTheVerdictFindsWhatIsWrong(t *testing.T) {
 		want  verdict
 		err   string
 	}{
-		{lines(0, 1, 2, 3), verdict{4, 0, 0}, ""},
-		{lines(0, 1, 2, 1, 2, 3), verdict{6, 2, 1}, ""},
-		{lines(0, 1, 0, 1, 1, 2, 3), verdict{7, 3, 2}, ""},
+		{lines(0, 1, 2, 3), verdict{4, 0, 0, 0}, ""},
+		{lines(0, 1, 2, 1, 2, 3), verdict{6, 2, 1, 0}, ""},
+		{lines(0, 1, 0, 1, 1, 2, 3), verdict{7, 3, 2, 0}, ""},
 		{lines(0, 1, 3), verdict{}, "line 2 was never seen"},
 		{lines(0, 1, 2), verdict{}, "the end is missing"},
-		{lines(0, 1, 2, 0, 2, 3), verdict{}, "a repeat leaves lines out"},
+		{lines(0, 1, 2, 0, 2, 3), verdict{6, 2, 1, 1}, ""},
 		{append(lines(0, 1), lineText(2)[:20]+lineText(2)), verdict{}, "damaged"},
 		{append(lines(0, 1), "x"), verdict{}, "not a line"},
 	} {
