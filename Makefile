@@ -57,7 +57,7 @@ fuzz-api: build ## Ten minutes of random and hostile requests to the REST API (T
 
 bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/benchmarks.md (BENCHARGS=-short for a quick look)
 	@go run ./test/bench $(BENCHARGS)
-	@go run ./test/benchconvert
+	@go run ./test/benchconvert $(filter -short,$(BENCHARGS))
 	@$(if $(BENCHARGS),,TAILRACE_BENCH_DOC=$(CURDIR)/docs/benchmarks.md) go test ./test/jdbc -run '^$$' -bench Rates -benchtime 1x -timeout 30m
 	@go run ./test/benchsearch $(filter -short,$(BENCHARGS))
 

@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"maps"
+	"path/filepath"
 )
 
 // ConnectOptions say how a Kafka Connect worker runs.
@@ -29,21 +31,26 @@ func StartConnect(ctx context.Context, options ConnectOptions) (*Worker, error) 
 	return StartWorker(ctx, connectCommand(cache, options), properties)
 }
 
+const defaultHeapMiB = 1024
+
 // connectCommand has the JVM options of Kafka's own start script (kafka-run-class.sh), which a user gets.
 func connectCommand(cache artifacts, options ConnectOptions) []string {
 	heap := options.HeapMiB
 	if heap == 0 {
-		heap = 1024
+		heap = defaultHeapMiB
 	}
 	class := "org.apache.kafka.connect.cli.ConnectStandalone"
 	if options.Distributed {
 		class = "org.apache.kafka.connect.cli.ConnectDistributed"
 	}
+	return append(connectJVM(cache.java, heap), "-cp", cache.classPath(), class)
+}
+
+func connectJVM(java Java, heapMiB int) []string {
 	return []string{
-		cache.java.Command(), "-Xms256m", fmt.Sprintf("-Xmx%dm", heap), "-server", "-XX:+UseG1GC",
+		java.Command(), "-Xms256m", fmt.Sprintf("-Xmx%dm", heapMiB), "-server", "-XX:+UseG1GC",
 		"-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent",
 		"-XX:MaxInlineLevel=15", "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.showDateTime=true",
-		"-cp", cache.classPath(), class,
 	}
 }
 
@@ -70,11 +77,28 @@ func connectProperties(options ConnectOptions) map[string]string {
 	return properties
 }
 
-// ConnectClasses is a JDK and the class path with Kafka Connect's own classes, for programs that call them.
-func ConnectClasses(ctx context.Context) (java Java, classPath string, err error) {
+// ConnectClasses is a command line of a JVM with Kafka Connect's own classes, an Avro converter, and the options of Kafka's start
+// script; the class to run, or its source file, comes behind it. java is its version.
+func ConnectClasses(ctx context.Context) (command []string, java int, err error) {
 	cache, err := prepare(ctx)
 	if err != nil {
-		return Java{}, "", err
+		return nil, 0, err
 	}
-	return cache.java, cache.classPath(), nil
+	dir, unlock, err := Cache("avro-converter-" + avroConverterVersion)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer unlock()
+	if err := fetchJars(ctx, dir, "Apicurio's Avro converter "+avroConverterVersion, avroConverterPom); err != nil {
+		return nil, 0, err
+	}
+	// Kafka's jars come first: both have Jackson.
+	classPath := cache.classPath() + string(filepath.ListSeparator) + filepath.Join(dir, "lib", "*")
+	return append(connectJVM(cache.java, defaultHeapMiB), "-cp", classPath), cache.java.Major, nil
 }
+
+// avroConverterVersion is that of avroconverter.xml.
+const avroConverterVersion = "2.6.13.Final"
+
+//go:embed avroconverter.xml
+var avroConverterPom []byte
