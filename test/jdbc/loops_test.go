@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,8 +22,9 @@ type bareLoop func(ctx context.Context, table string, use func(row any) error) e
 // discard is the driver's loop alone: rows are scanned and dropped.
 func discard(any) error { return nil }
 
-// produce is the whole loop: each row as JSON into a topic, with the producer's settings as a connector has them.
-func produce(ctx context.Context, bootstrap, topic, table string, loop bareLoop) error {
+// produce is the whole loop: each row as JSON into a topic, with the producer's settings as a connector has them. With a schema,
+// each record carries it, as JsonConverter writes it: its bytes are copied, not made.
+func produce(ctx context.Context, bootstrap, topic, table string, schema []byte, loop bareLoop) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		return err
@@ -37,10 +39,14 @@ func produce(ctx context.Context, bootstrap, topic, table string, loop bareLoop)
 			}
 		}
 	}
+	begin := slices.Concat([]byte(`{"schema":`), schema, []byte(`,"payload":`))
 	err = loop(ctx, table, func(row any) error {
 		value, err := json.Marshal(row)
 		if err != nil {
 			return err
+		}
+		if schema != nil {
+			value = slices.Concat(begin, value, []byte{'}'})
 		}
 		client.Produce(ctx, &kgo.Record{Value: value}, promise)
 		return nil

@@ -141,9 +141,22 @@ func (p *topic) some(t testing.TB) (n int) {
 	return n
 }
 
+// schema reads the schema that the first record carries.
+func (p *topic) schema(t testing.TB) []byte {
+	t.Helper()
+	var e struct{ Schema json.RawMessage }
+	p.client.PollRecords(t.Context(), 1).EachRecord(func(r *kgo.Record) { require.NoError(t, json.Unmarshal(r.Value, &e)) })
+	require.NotEmpty(t, e.Schema)
+	return e.Schema
+}
+
 func (p *topic) take(t testing.TB, value []byte) {
 	var fields map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(value, &fields))
+	if payload := fields["payload"]; payload != nil {
+		fields = nil
+		require.NoError(t, json.Unmarshal(payload, &fields))
+	}
 	var line strings.Builder
 	for i, c := range p.db.columns {
 		raw, ok := fields[c.name]
