@@ -37,7 +37,7 @@ fuzz: ## Fuzz the decoders one after another, FUZZTIME each (default 10m)
 	@tools/fuzz
 
 test-search: build ## Take 1,000,000 documents into OpenSearch and into Elasticsearch, with kills of plugin and node (minutes)
-	@TEST_TIMEOUT=90m tools/test ./test/e2e -v -run DocumentsSurvive -args -long
+	@TEST_TIMEOUT=90m TEST_FORMAT=standard-verbose tools/test ./test/e2e -v -run DocumentsSurvive -args -long
 
 verify: ## Check format, lint, protocol compatibility, generated code and go.mod
 	@tools/verify
