@@ -103,6 +103,7 @@ type SourceSettings struct {
 	TransactionBoundary string // poll, interval or connector
 	BoundaryInterval    time.Duration
 	OffsetsTopic        string // "" means the worker's
+	SchemaEvolution     string // evolve, strict or ignore
 }
 
 // SinkSettings are the settings of sinks only. Exactly one of the two is set.
@@ -168,12 +169,13 @@ func (c *Connector) read(props map[string]string, w *Worker) error {
 		LogEnable:          v.Bool("errors.log.enable"),
 		LogIncludeMessages: v.Bool("errors.log.include.messages"),
 	}
-	errs = append(errs, c.readTransforms(props, v), c.readOverrides(props, w), c.readProcess(props), c.readExtensions(props))
+	errs = append(errs, c.readTransforms(props, v), c.readOverrides(props, w), c.readProcess(props))
 	if c.Kind == Sink {
 		errs = append(errs, c.readSink(v))
 	} else {
 		errs = append(errs, c.readSource(props, v, w))
 	}
+	errs = append(errs, c.readExtensions(props))
 	for _, u := range c.Resolution.Unresolved {
 		if u.KnownProvider {
 			c.Warnings = append(c.Warnings, Warning{u.Key, fmt.Sprintf("the reference %s has no value and is left as it is; check the provider's path and key", u.Reference)})
@@ -181,7 +183,7 @@ func (c *Connector) read(props map[string]string, w *Worker) error {
 	}
 	for _, key := range sortedKeys(props) {
 		known := strings.HasPrefix(key, ProcessEnvPrefix) || ProcessDef().Key(key) != nil || ExtensionDef(c.Kind).Key(key) != nil
-		if near := Nearest(key, []string{ProcessIsolationKey, ProcessMemoryLimitKey, ProcessCPULimitKey, TaskCreditBytesKey, MaxErrorRateKey}); near != "" && !known {
+		if near := Nearest(key, []string{ProcessIsolationKey, ProcessMemoryLimitKey, ProcessCPULimitKey, TaskCreditBytesKey, MaxErrorRateKey, SchemaEvolutionKey}); near != "" && !known {
 			c.Warnings = append(c.Warnings, Warning{key, fmt.Sprintf("is not a setting of the worker; did you mean %s?", near)})
 		}
 	}
@@ -230,6 +232,7 @@ func (c *Connector) readExtensions(props map[string]string) error {
 	}
 	if c.Kind == Source {
 		c.Errors.DLQ = readDeadLetters(v)
+		c.Source.SchemaEvolution = v.Text(SchemaEvolutionKey)
 	}
 	return err
 }

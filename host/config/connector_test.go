@@ -363,3 +363,22 @@ func TestKeysAboutBadRecordsThatKafkaConnectDoesNotHave(t *testing.T) {
 	require.Equal(t, []string{"errors.tolerance.max.rate", "errors.deadletterqueue.topic.name"},
 		shown(map[string]string{"errors.tolerance.max.rate": "0", "errors.deadletterqueue.topic.name": "d"}))
 }
+
+// schema.evolution is a key of sources, shown when it is set.
+func TestSchemaEvolutionIsChecked(t *testing.T) {
+	c, err := ParseConnector(Source, connectorProps(nil), testWorker(t, nil))
+	require.NoError(t, err)
+	require.Equal(t, EvolveSchemas, c.Source.SchemaEvolution)
+	c, err = ParseConnector(Source, connectorProps(map[string]string{"schema.evolution": "strict"}), testWorker(t, nil))
+	require.NoError(t, err)
+	require.Equal(t, StrictSchemas, c.Source.SchemaEvolution)
+	_, err = ParseConnector(Source, connectorProps(map[string]string{"schema.evolution": "none"}), testWorker(t, nil))
+	require.ErrorContains(t, err, "Invalid value none for configuration schema.evolution: String must be one of: evolve, strict, ignore")
+	for _, v := range ValidateConnector(Source, connectorProps(map[string]string{"schema.evolution": "none"}), testWorker(t, nil)) {
+		if v.Name == "schema.evolution" {
+			require.Len(t, v.Errors, 1)
+			return
+		}
+	}
+	t.Error("the validation does not show schema.evolution")
+}

@@ -10,6 +10,15 @@ const (
 	// MaxErrorRateKey and ErrorRateRecordsKey end a task whose records fail too often.
 	MaxErrorRateKey     = "errors.tolerance.max.rate"
 	ErrorRateRecordsKey = "errors.tolerance.max.rate.records"
+	// SchemaEvolutionKey says what a source does with values whose schema changes.
+	SchemaEvolutionKey = "schema.evolution"
+)
+
+// The values of schema.evolution.
+const (
+	EvolveSchemas = "evolve"
+	StrictSchemas = "strict"
+	IgnoreSchemas = "ignore"
 )
 
 // The keys of a dead letter topic, which are Kafka Connect's for sinks and
@@ -68,6 +77,11 @@ var extensionKeys = []Key{
 
 // sourceExtensionKeys are those of sources only.
 var sourceExtensionKeys = []Key{
+	{
+		Name: SchemaEvolutionKey, Type: String, Default: Text(EvolveSchemas), Importance: Medium, Group: groupCommon, Order: 20, Width: WidthShort, DisplayName: "Schema evolution",
+		Validator:     OneOf(EvolveSchemas, StrictSchemas, IgnoreSchemas),
+		Documentation: "What becomes of records whose schema differs from the newest one in the registry, or without a registry from the first one of their topic. evolve: they pass, and the registry decides. strict: they are bad records (errors.tolerance). ignore: they are written in the known schema, without the fields that are new.",
+	},
 	{
 		Name: deadLetterTopicKey, Type: String, Default: Text(""), Importance: Medium, Group: groupErrors, Order: 6, Width: WidthMedium, DisplayName: "Dead Letter Queue Topic Name",
 		Documentation: "Topic that receives records that a transform, a converter or Kafka refuses, when errors.tolerance=all; empty means none.",

@@ -24,6 +24,6 @@
 //
 // It imports sdk/go/data and the packages below it: javaerr (errors), avro (the
 // Avro converter), protobuf (the Protobuf converter), jsonschema (the mapping of
-// JSON Schema) and registry. They do not import this package. It must not
+// JSON Schema), registry, and evolution (schema.evolution). They do not import this package. It must not
 // import host/kafka, host/task or the generated protocol.
 package convert

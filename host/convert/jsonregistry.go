@@ -168,6 +168,37 @@ func (c *jsonSchemaConverter) writer(key jsonWriteKey) (*jsonSchemaWriter, error
 	return w, nil
 }
 
+// Registered tells what the registry has for values of a schema; see registering.
+func (c *jsonSchemaConverter) Registered(topic string, schema *data.Schema) (subject string, version int, newest, read *data.Schema, err error) {
+	subject, version, newest, read, err = c.registered(topic, schema)
+	if err != nil {
+		err = c.failed(toJSON, topic, err)
+	}
+	return subject, version, newest, read, err
+}
+
+func (c *jsonSchemaConverter) registered(topic string, schema *data.Schema) (subject string, version int, newest, read *data.Schema, err error) {
+	text, err := jsonschema.Write(&c.options, schema, jsonDefaults{&c.json})
+	if err != nil {
+		return "", 0, nil, nil, err
+	}
+	if subject, err = c.registry.Subject(topic, schema.Name()); err != nil {
+		return "", 0, nil, nil, err
+	}
+	if read, err = jsonschema.Read(&c.options, text, nil, 0, false, jsonDefaults{&c.json}); err != nil {
+		return "", 0, nil, nil, err
+	}
+	s, ok, err := c.registry.Newest(subject, registry.JSON)
+	if err != nil || !ok {
+		return subject, 0, nil, read, err
+	}
+	newest, err = jsonschema.Read(&c.options, s.Text, documents(s), 0, false, jsonDefaults{&c.json})
+	if err != nil {
+		return "", 0, nil, nil, fmt.Errorf("the schema of id %d: %w", s.ID, err)
+	}
+	return subject, s.Version, newest, read, nil
+}
+
 func (c *jsonSchemaConverter) ToConnect(dst []byte, topic string, kafka []byte) (schema *data.Schema, after []byte, err error) {
 	if kafka == nil {
 		return nil, dst, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/host/convert/evolution"
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/transform"
 	"github.com/tailrace/tailrace/sdk/go/data"
@@ -35,6 +36,11 @@ func NewRemaker(c *config.Connector) (r *Remaker, err error) {
 	}
 	if r.value, err = convert.New(c.ValueConverter.Class, c.ValueConverter.Config, false); err != nil {
 		return nil, fmt.Errorf("value.converter: %w", err)
+	}
+	if c.Source != nil {
+		policy := evolution.Policy(c.Source.SchemaEvolution)
+		r.key = convert.WithEvolution(r.key, convert.Evolution{Policy: policy, Connector: c.Name, Part: "key"})
+		r.value = convert.WithEvolution(r.value, convert.Evolution{Policy: policy, Connector: c.Name, Part: "value"})
 	}
 	if r.headers, err = convert.NewHeader(c.HeaderConverter.Class, c.HeaderConverter.Config); err != nil {
 		return nil, fmt.Errorf("header.converter: %w", err)

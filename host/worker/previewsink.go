@@ -139,7 +139,7 @@ type decoder struct {
 }
 
 func newDecoder(c *config.Connector, masker *config.Masker) (*decoder, error) {
-	converters, err := newConverters(c)
+	converters, err := newConverters(c, quiet)
 	if err != nil {
 		return nil, err
 	}

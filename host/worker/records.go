@@ -2,11 +2,13 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"strings"
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/host/convert/evolution"
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/task"
 	"github.com/tailrace/tailrace/host/transform"
@@ -18,6 +20,19 @@ func newTransforms(c *config.Connector) (*transform.Chain, error) {
 		return nil, nil //nolint:nilnil // no chain is not a failure
 	}
 	return transform.FromConfig(c.Transforms, c.Predicates, nil)
+}
+
+// withEvolution puts schema.evolution before a converter of a source.
+func withEvolution(conv convert.Converter, part string, c *config.Connector, logger *slog.Logger) convert.Converter {
+	if c.Source == nil {
+		return conv
+	}
+	return convert.WithEvolution(conv, convert.Evolution{
+		Policy: evolution.Policy(c.Source.SchemaEvolution), Connector: c.Name, Part: part,
+		Ignored: func(topic, what string) {
+			logger.Warn("records are written in the known schema, because of schema.evolution=ignore", "topic", topic, "part", part, "changed", what)
+		},
+	})
 }
 
 // fullClass completes the alias of a converter: dead letters and logs name the Java class.

@@ -171,7 +171,7 @@ func (r *taskRunner) once(ctx context.Context) (progress bool, err error) {
 
 // build puts the task together from the configuration.
 func (r *taskRunner) build(s *share) (conversation, error) {
-	converters, err := newConverters(s.connector)
+	converters, err := newConverters(s.connector, r.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +307,7 @@ func (r *taskRunner) clientConfig(kind kafka.ClientKind, props map[string]string
 	return cfg, err
 }
 
-func newConverters(c *config.Connector) (task.Converters, error) {
+func newConverters(c *config.Connector, logger *slog.Logger) (task.Converters, error) {
 	key, err := convert.New(c.KeyConverter.Class, c.KeyConverter.Config, true)
 	if err != nil {
 		return task.Converters{}, fmt.Errorf("key.converter: %w", err)
@@ -325,7 +325,7 @@ func newConverters(c *config.Connector) (task.Converters, error) {
 		return task.Converters{}, err
 	}
 	return task.Converters{
-		Key: key, Value: value, Header: header, Transforms: chain,
+		Key: withEvolution(key, "key", c, logger), Value: withEvolution(value, "value", c, logger), Header: header, Transforms: chain,
 		KeyClass: fullClass(c.KeyConverter.Class), ValueClass: fullClass(c.ValueConverter.Class), HeaderClass: fullClass(c.HeaderConverter.Class),
 	}, nil
 }

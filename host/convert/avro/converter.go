@@ -135,6 +135,38 @@ func (c *Converter) writer(topic string, schema *data.Schema) (*writer, error) {
 	return w, nil
 }
 
+// Registered tells what the registry has for values of a schema; see convert.WithEvolution.
+func (c *Converter) Registered(topic string, schema *data.Schema) (subject string, version int, newest, read *data.Schema, err error) {
+	subject, version, newest, read, err = c.registered(topic, schema)
+	if err != nil {
+		err = failed("Failed to serialize Avro data from topic %s :", topic, err)
+	}
+	return subject, version, newest, read, err
+}
+
+func (c *Converter) registered(topic string, schema *data.Schema) (subject string, version int, newest, read *data.Schema, err error) {
+	plan, err := planWrite(c.o, schema)
+	if err != nil {
+		return "", 0, nil, nil, err
+	}
+	if subject, err = c.registry.Subject(topic, plan.record); err != nil {
+		return "", 0, nil, nil, err
+	}
+	own, err := planRead(c.o, []string{plan.text}, 0)
+	if err != nil {
+		return "", 0, nil, nil, err
+	}
+	s, ok, err := c.registry.Newest(subject, registry.Avro)
+	if err != nil || !ok {
+		return subject, 0, nil, own.schema, err
+	}
+	known, err := planRead(c.o, texts(s), 0)
+	if err != nil {
+		return "", 0, nil, nil, fmt.Errorf("the schema of id %d: %w", s.ID, err)
+	}
+	return subject, s.Version, known.schema, own.schema, nil
+}
+
 // Bind ends the registry's calls with ctx; see convert.Bind.
 func (c *Converter) Bind(ctx context.Context) { c.registry.Bind(ctx) }
 

@@ -179,6 +179,53 @@ func (c *Converter) plan(schema *data.Schema, name string, s registry.Schema) (*
 	return w, err
 }
 
+// Registered tells what the registry has for values of a schema; see convert.WithEvolution.
+func (c *Converter) Registered(topic string, schema *data.Schema) (subject string, version int, newest, read *data.Schema, err error) {
+	subject, version, newest, read, err = c.registered(topic, schema)
+	if err != nil {
+		err = failed(toProtobuf, topic, err)
+	}
+	return subject, version, newest, read, err
+}
+
+func (c *Converter) registered(topic string, schema *data.Schema) (subject string, version int, newest, read *data.Schema, err error) {
+	own, err := writeSchema(c.o, schema)
+	if err != nil {
+		return "", 0, nil, nil, err
+	}
+	if subject, err = c.registry.Subject(topic, own.message); err != nil {
+		return "", 0, nil, nil, err
+	}
+	if read, err = c.readBack(own.text, nil, own.message); err != nil {
+		return "", 0, nil, nil, err
+	}
+	s, ok, err := c.registry.Newest(subject, registry.Protobuf)
+	if err != nil || !ok {
+		return subject, 0, nil, read, err
+	}
+	if newest, err = c.readBack(s.Text, imports(s), own.message); err != nil {
+		return "", 0, nil, nil, fmt.Errorf("version %d of subject %s: %w", s.Version, subject, err)
+	}
+	return subject, s.Version, newest, read, nil
+}
+
+// readBack is the schema of a message as values of it are read.
+func (c *Converter) readBack(text string, imports map[string]string, name string) (*data.Schema, error) {
+	file, err := compile(text, imports)
+	if err != nil {
+		return nil, err
+	}
+	m, ok := findMessage(file, name)
+	if !ok {
+		return nil, javaerr.Data("the schema has no message %s", name)
+	}
+	r, err := readSchema(c.o, m, 0)
+	if err != nil {
+		return nil, err
+	}
+	return r.schema, nil
+}
+
 // references registers the files that a schema imports, under their names.
 func (c *Converter) references(files []string) ([]registry.Reference, error) {
 	list := make([]registry.Reference, 0, len(files))

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/tailrace/tailrace/host/convert/javaerr"
 )
@@ -116,6 +117,23 @@ func (c *Client) ReadSchema(id uint32, kind string) (Resolved, error) {
 		return Resolved{}, javaerr.Data("the schema of id %d is of type %s, not %s; use the converter of that type", s.ID, s.Type, kind)
 	}
 	return c.resolved(s)
+}
+
+// Newest is the newest version of a subject as of now; ok is false when there is no such subject.
+func (c *Client) Newest(subject, kind string) (s Resolved, ok bool, err error) {
+	latest, err := c.Current(subject)
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusNotFound {
+		return Resolved{}, false, nil
+	}
+	if err != nil {
+		return Resolved{}, false, err
+	}
+	if latest.Type != kind {
+		return Resolved{}, false, javaerr.Data("version %d of subject %s is of type %s, not %s; use the converter of that type", latest.Version, subject, latest.Type, kind)
+	}
+	s, err = c.resolved(latest)
+	return s, err == nil, err
 }
 
 // VersionOf is the version that a schema has under a topic's subject. A subject
