@@ -17,15 +17,15 @@ var sameKeys = map[string]string{
 	"connection.ssl.truststore.type":                   "elastic.https.ssl.truststore.type",
 	"connection.ssl.keystore.location":                 "elastic.https.ssl.keystore.location",
 	"connection.ssl.keystore.type":                     "elastic.https.ssl.keystore.type",
+	"connection.ssl.enabled.protocols":                 "elastic.https.ssl.enabled.protocols",
 	"connection.ssl.endpoint.identification.algorithm": "elastic.https.ssl.endpoint.identification.algorithm",
 }
 
 const (
-	unlimited        = "-1" // Aiven's word for no limit
-	mostItems        = "1000000"
-	mostBulkBytes    = 100 << 20
-	noneOfThem       = "none"
-	existingTemplate = "data.streams.existing.index.template.name"
+	unlimited     = "-1" // Aiven's word for no limit
+	mostItems     = "1000000"
+	mostBulkBytes = 100 << 20
+	noneOfThem    = "none"
 )
 
 // translated puts what is written in Aiven's keys into Confluent's, which the rest of the plugin knows. A key of Confluent's that is
@@ -87,14 +87,8 @@ func translated(raw connect.Config) (connect.Config, []connect.ConfigIssue) {
 	if raw["behavior.on.version.conflict"] != "" && !is("behavior.on.version.conflict", "ignore") {
 		refuse("behavior.on.version.conflict", "only ignore: a version conflict tells that the document is newer than the record, which came before")
 	}
-	if is("connection.trust.all.certificates", "true") {
-		refuse("connection.trust.all.certificates", "not supported; give the server's certificate as connection.ssl.truststore.location")
-	}
 	if is("data.stream.timestamp.field", "@timestamp") {
 		delete(out, "data.stream.timestamp.field") // as it always is
-	}
-	if raw[existingTemplate] != "" {
-		refuse(existingTemplate, "make the template before; one that fits the name of the data stream is used")
 	}
 	return out, issues
 }

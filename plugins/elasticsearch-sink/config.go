@@ -42,6 +42,7 @@ type config struct {
 	TrustPass  connect.Password `config:"elastic.https.ssl.truststore.password" importance:"low" group:"Security" doc:"Not used: PEM files of certificates have no password."`
 	StorePass  connect.Password `config:"elastic.https.ssl.keystore.password" importance:"low" group:"Security" doc:"Not used."`
 	KeyPass    connect.Password `config:"elastic.https.ssl.key.password" importance:"low" group:"Security" doc:"Not used: give the private key unencrypted, readable by the worker alone."`
+	Protocols  []string         `config:"elastic.https.ssl.enabled.protocols" default:"TLSv1.2,TLSv1.3" valid:"TLSv1.2,TLSv1.3" anycase:"true" nonempty:"true" importance:"low" group:"Security" doc:"Versions of TLS to speak."`
 	CheckNames string           `config:"elastic.https.ssl.endpoint.identification.algorithm" default:"https" importance:"low" group:"Security" doc:"https checks that the certificate names the host; empty checks the certificate only."`
 
 	BatchSize   int32         `config:"batch.size" default:"2000" min:"1" max:"1000000" importance:"medium" group:"Requests" doc:"Documents in one request at most."`
@@ -50,7 +51,6 @@ type config struct {
 	MaxBuffered int32         `config:"max.buffered.records" default:"20000" min:"1" importance:"low" group:"Requests" doc:"Records that each task holds at most, those on the way included."`
 	Linger      time.Duration `config:"linger.ms" default:"1" min:"0" importance:"low" group:"Requests" doc:"Milliseconds that a request which is not full waits for more records."`
 	Flush       time.Duration `config:"flush.timeout.ms" default:"180000" min:"1" importance:"low" group:"Requests" doc:"Milliseconds to wait, before offsets are committed, for the server to confirm everything."`
-	FlushSync   bool          `config:"flush.synchronously" default:"false" internal:"true" importance:"low" doc:"Accepted: offsets are always committed after the server confirmed."`
 	MaxRetries  int32         `config:"max.retries" default:"5" min:"0" importance:"low" group:"Requests" doc:"Tries after the first of a request that the server could not take (no connection, 429, 503) before the task fails. Counted anew when anything was kept."`
 	Backoff     time.Duration `config:"retry.backoff.ms" default:"100" min:"1" importance:"low" group:"Requests" doc:"Milliseconds before the first retry; doubles with each, up to 30 seconds."`
 
@@ -82,18 +82,6 @@ type config struct {
 	OtherTrustPass connect.Password `config:"connection.ssl.truststore.password" internal:"true" doc:"Not used: PEM files of certificates have no password."`
 	OtherStorePass connect.Password `config:"connection.ssl.keystore.password" internal:"true" doc:"Not used."`
 	OtherKeyPass   connect.Password `config:"connection.ssl.key.password" internal:"true" doc:"Not used: give the private key unencrypted, readable by the worker alone."`
-
-	TypeName string `config:"type.name" default:"" internal:"true" doc:"Accepted and of no effect: types ended with Elasticsearch 6."`
-	AutoMake string `config:"auto.create.indices.at.start" default:"" internal:"true" doc:"Accepted: an index is made with its first record."`
-}
-
-// refused are keys of Confluent's connector that this one does not have.
-var refused = map[string]string{
-	"kerberos.user.principal":            "Kerberos is not supported; use basic authentication or an API key",
-	"kerberos.keytab.path":               "Kerberos is not supported; use basic authentication or an API key",
-	"external.version.header":            "the version of a document is always the record's offset",
-	"external.resource.usage":            "name the index or alias with index.name.format, or with a RegexRouter transform",
-	"topic.to.external.resource.mapping": "name the index or alias with index.name.format, or with a RegexRouter transform",
 }
 
 func definition() *connect.ConfigDef {
@@ -115,7 +103,7 @@ func definition() *connect.ConfigDef {
 			}
 		}
 	}
-	return connect.NewConfigDef(keys...)
+	return connect.NewConfigDef(append(keys, foreign()...)...)
 }
 
 // parse reads and checks a configuration.
@@ -140,11 +128,6 @@ func (c config) stream() bool { return c.StreamType != "NONE" || c.PlainStream }
 func (c config) conflicts(raw connect.Config) []connect.ConfigIssue {
 	var issues []connect.ConfigIssue
 	bad := func(key, value, why string) { issues = append(issues, connect.BadValue(key, value, why)) }
-	for key, why := range refused {
-		if v := raw[key]; v != "" && !strings.EqualFold(v, "DISABLED") {
-			bad(key, v, why)
-		}
-	}
 	if _, err := c.urls(); err != nil {
 		bad("connection.url", "[hidden]", err.Error())
 	}
@@ -154,9 +137,11 @@ func (c config) conflicts(raw connect.Config) []connect.ConfigIssue {
 	if c.APIKey != "" && c.Username != "" {
 		bad("connection.username", c.Username, "use either connection.username and connection.password or connection.api.key")
 	}
-	for key, kind := range map[string]string{"elastic.https.ssl.truststore.type": c.CAType, "elastic.https.ssl.keystore.type": c.CertType} {
-		if !strings.EqualFold(kind, "PEM") {
-			bad(key, kind, "PEM is the only type; export the store with: keytool -importkeystore … -deststoretype PKCS12, then openssl pkcs12 -nodes")
+	for _, store := range []struct{ key, kind, file string }{
+		{"elastic.https.ssl.truststore.type", c.CAType, c.CAFile}, {"elastic.https.ssl.keystore.type", c.CertType, c.CertFile},
+	} {
+		if store.file != "" && !strings.EqualFold(store.kind, "PEM") {
+			bad(store.key, store.kind, "PEM is the only type; export the store with: keytool -importkeystore … -deststoretype PKCS12, then openssl pkcs12 -nodes")
 		}
 	}
 	if _, err := index.NewFormat(c.IndexFormat, c.IndexDate); err != nil {
@@ -230,6 +215,12 @@ func (c config) client() (*rest.Client, error) {
 
 func (c config) tls() (*tls.Config, error) {
 	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	switch { // there are two, and at least one is listed
+	case !slices.Contains(c.Protocols, "TLSv1.2"):
+		out.MinVersion = tls.VersionTLS13
+	case !slices.Contains(c.Protocols, "TLSv1.3"):
+		out.MaxVersion = tls.VersionTLS12
+	}
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
 		if err != nil {

@@ -10,8 +10,11 @@ import (
 // connector gives every task the same configuration: Kafka divides the partitions.
 type connector struct{ raw connect.Config }
 
-func (c *connector) Start(_ context.Context, cfg connect.Config, _ *connect.ConnectorContext) error {
+func (c *connector) Start(_ context.Context, cfg connect.Config, host *connect.ConnectorContext) error {
 	c.raw = cfg
+	for _, text := range definition().Unused(cfg, families...) {
+		host.Log().Warn(text)
+	}
 	return nil
 }
 

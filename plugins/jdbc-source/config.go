@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,27 +67,16 @@ type share struct {
 	Index  int32  `config:"task.split.index" default:"0" internal:"true" doc:"Set by the connector."`
 }
 
-// unsupported are keys of other connectors that are refused instead of ignored, with what to do.
-var unsupported = []connect.ConfigKey{
-	refused("connection.oracle.use.defaults", "there is no Oracle here", "", "false"),
-	refused("jdbc.credentials.provider.class", "Java classes cannot be loaded; use connection.user and connection.password", "io.confluent.connect.jdbc.util.DefaultJdbcCredentialsProvider"),
-	refused("query.parameters", "write the query without WHERE and name the columns in incrementing.column.name and timestamp.column.name"),
-	refused("incrementing.relaxed.monotonic", "use mode timestamp+incrementing with timestamp.delay.interval.ms", "false"),
-}
-
-// refused takes only the values that change nothing.
-func refused(name, instead string, harmless ...string) connect.ConfigKey {
-	return connect.ConfigKey{Name: name, Internal: true, HasDefault: true, Importance: connect.Low, Doc: "Not supported.", Check: func(v string) error {
-		if v != "" && !slices.Contains(harmless, v) {
-			return errors.New("this connector does not support it: " + instead)
-		}
-		return nil
-	}}
-}
-
-// idle are keys of other connectors that are taken and have no effect.
-var idle = map[string]string{
-	"table.monitoring.startup.polling.limit.ms": "the tables are listed when the connector starts",
+// foreign are keys of other connectors that cannot be honoured, or need not be.
+var foreign = []connect.ConfigKey{
+	connect.RefusedKey("connection.oracle.use.defaults", "there is no Oracle here", "false"),
+	connect.RefusedKey("jdbc.credentials.provider.class", "Java classes cannot be loaded; use connection.user and connection.password", "io.confluent.connect.jdbc.util.DefaultJdbcCredentialsProvider"),
+	connect.RefusedKey("query.parameters", "write the query without WHERE and name the columns in incrementing.column.name and timestamp.column.name"),
+	connect.RefusedKey("incrementing.relaxed.monotonic", "use mode timestamp+incrementing with timestamp.delay.interval.ms", "false"),
+	connect.IdleKey("table.monitoring.startup.polling.limit.ms", "the tables are listed when the connector starts"),
+	connect.IdleKey("max.buffer.size", "rows go from the query into a batch of batch.max.rows, nothing else is buffered"),
+	connect.IdleKey("poll.linger.ms", "a batch is handed on as soon as it has rows"),
+	connect.IdleKey("date.calendar.system", "dates are counted by the Gregorian calendar throughout (PROLEPTIC_GREGORIAN); LEGACY differs before 15 October 1582"),
 }
 
 // families are the beginnings of the keys of JDBC connectors.
@@ -98,28 +85,13 @@ var families = []string{
 	"validate.", "quote.", "sql.", "mode", "date.", "topic.prefix", "topic.naming", "transaction.isolation",
 }
 
-// unused are sentences about keys that have no effect.
-func unused(raw connect.Config) (out []string) {
-	known := definition()
-	for _, key := range slices.Sorted(maps.Keys(raw)) {
-		switch why, taken := idle[key]; {
-		case taken:
-			out = append(out, fmt.Sprintf("the key %q has no effect: %s", key, why))
-		case slices.ContainsFunc(known.Keys(), func(k connect.ConfigKey) bool { return k.Name == key }):
-		case slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(key, f) }):
-			out = append(out, fmt.Sprintf("the key %q is not known to this connector and has no effect", key))
-		}
-	}
-	return out
-}
-
 func definition() *connect.ConfigDef {
 	keys := connect.DefineStruct(config{}).Keys()
 	for i := range keys {
 		keys[i].Check = checks[keys[i].Name]
 	}
 	keys = append(keys, connect.DefineStruct(share{}).Keys()...)
-	return connect.NewConfigDef(append(keys, unsupported...)...)
+	return connect.NewConfigDef(append(keys, foreign...)...)
 }
 
 var checks = map[string]func(string) error{

@@ -48,7 +48,7 @@ func (c *connector) Start(ctx context.Context, raw connect.Config, host *connect
 	if c.db, warnings, err = c.cfg.database(); err != nil {
 		return fmt.Errorf("key \"connection.url\": %w", err)
 	}
-	for _, text := range append(warnings, unused(raw)...) {
+	for _, text := range append(warnings, definition().Unused(raw, families...)...) {
 		host.Log().Warn(text)
 	}
 	if c.choose, err = newChooser(&c.cfg); err != nil {

@@ -75,6 +75,8 @@ type ConfigKey struct {
 	Recommend func(cfg Config) (values []string, visible bool)
 	// Check judges a value that passed everything above; the text is as given.
 	Check func(value string) error
+
+	idle string // why it has no effect; see IdleKey
 }
 
 // ConfigDef is the definition of a connector's keys. Build it with [NewConfigDef], or from a
