@@ -156,7 +156,7 @@ func isInteger(t data.Type) bool { return t >= data.Int8 && t <= data.Int64 }
 func (p *castPlan) castNumber(a *arena, raw []byte, from, to *data.Schema) (slot, error) {
 	_, raw, err := data.ReadPresence(from, raw)
 	if err == nil {
-		err = p.number.read(from.Type(), raw)
+		err = p.number.read(from.Type(), to.Type(), raw)
 	}
 	if err != nil {
 		return slot{}, malformed(from, err)
@@ -174,7 +174,8 @@ type number struct {
 	text []byte // what Java prints
 }
 
-func (x *number) read(from data.Type, raw []byte) (err error) {
+// read reads what append needs for a type.
+func (x *number) read(from, to data.Type, raw []byte) (err error) {
 	switch from {
 	case data.Float32:
 		var f float32
@@ -185,8 +186,9 @@ func (x *number) read(from data.Type, raw []byte) (err error) {
 		f, _, err = data.ReadDouble(raw)
 		x.text = data.AppendJavaText(x.text[:0], f)
 	default:
-		x.n, _, err = data.ReadLong(raw)
-		x.text = strconv.AppendInt(x.text[:0], x.n, 10)
+		if x.n, _, err = data.ReadLong(raw); to == data.String {
+			x.text = strconv.AppendInt(x.text[:0], x.n, 10)
+		}
 	}
 	return err
 }
@@ -210,10 +212,17 @@ func castsInWire(from, to data.Type) bool {
 	return from >= data.Int8 && from <= data.Float64 && (to == data.String || isInteger(from) && isInteger(to))
 }
 
-// anyTypes are the numbers among the branches of the schemaless union.
-var anyTypes = map[byte]data.Type{
+// anyTypes are the numbers among the branches of the schemaless union, by their byte.
+var anyTypes = [...]data.Type{
 	data.AnyInt8 << 1: data.Int8, data.AnyInt16 << 1: data.Int16, data.AnyInt32 << 1: data.Int32,
 	data.AnyInt64 << 1: data.Int64, data.AnyFloat32 << 1: data.Float32, data.AnyFloat64 << 1: data.Float64,
+}
+
+func anyType(b byte) data.Type {
+	if int(b) < len(anyTypes) {
+		return anyTypes[b]
+	}
+	return 0
 }
 
 var anyBranches = [...]int64{
@@ -222,8 +231,8 @@ var anyBranches = [...]int64{
 
 // castEntry casts one entry of a map.
 func (t *cast) castEntry(a *arena, s *slot, to data.Type) (slot, error) {
-	if len(s.raw) > 0 && castsInWire(anyTypes[s.raw[0]], to) {
-		if err := t.number.read(anyTypes[s.raw[0]], s.raw[1:]); err != nil {
+	if len(s.raw) > 0 && castsInWire(anyType(s.raw[0]), to) {
+		if err := t.number.read(anyType(s.raw[0]), to, s.raw[1:]); err != nil {
 			return slot{}, malformed(nil, err)
 		}
 		return a.keep(t.number.append(data.AppendLong(a.bytes(), anyBranches[to]), to)), nil

@@ -24,12 +24,19 @@ const (
 	hasWire form = 1 << iota
 	hasRow
 	hasValue
+	madeWire // the wire form is what a program made, not what came
 )
 
 // SetWire sets the value in wire form; schema is nil for a value without one, and
 // no bytes at all are null then. raw must stay as it is until the batch is reset.
 func (c *Cell) SetWire(schema *data.Schema, raw []byte) {
 	c.schema, c.wire, c.row, c.value, c.has = schema, raw, row{}, nil, hasWire
+}
+
+// setMade sets the value in a wire form that the batch's arena holds.
+func (c *Cell) setMade(schema *data.Schema, raw []byte) {
+	c.SetWire(schema, raw)
+	c.has |= madeWire
 }
 
 // Set sets the value. It must not be changed afterwards.
@@ -54,7 +61,7 @@ func (c *Cell) setSlot(schema *data.Schema, s *slot) {
 func (c *Cell) Schema() *data.Schema { return c.schema }
 
 // Changed reports whether the value is no longer the bytes given to SetWire.
-func (c *Cell) Changed() bool { return c.has&hasWire == 0 }
+func (c *Cell) Changed() bool { return c.has&(hasWire|madeWire) != hasWire }
 
 // IsNull reports whether the value is null, without decoding it.
 func (c *Cell) IsNull() bool {

@@ -73,10 +73,13 @@ type Step struct {
 }
 
 // Chain applies steps in order. It is for one goroutine.
-type Chain struct{ steps []Step }
+type Chain struct {
+	steps []Step
+	units []unit // of the steps
+}
 
 // NewChain makes a chain of given steps.
-func NewChain(steps ...Step) *Chain { return &Chain{steps} }
+func NewChain(steps ...Step) *Chain { return &Chain{steps, grouped(steps)} }
 
 // Others builds the transforms and predicates that are not built in.
 type Others interface {
@@ -90,7 +93,7 @@ type Others interface {
 // each use of a predicate gets an instance of its own. other builds
 // what is not built in, such as the transforms of plugins; it may be nil.
 func FromConfig(transforms []config.Transform, predicates map[string]config.Predicate, others Others) (*Chain, error) {
-	c := &Chain{}
+	steps := make([]Step, 0, len(transforms))
 	for _, t := range transforms {
 		s := Step{Alias: t.Alias, Negate: t.Negate}
 		var err error
@@ -106,9 +109,9 @@ func FromConfig(transforms []config.Transform, predicates map[string]config.Pred
 				return nil, fmt.Errorf("predicates.%s: %w", t.Predicate, err)
 			}
 		}
-		c.steps = append(c.steps, s)
+		steps = append(steps, s)
 	}
-	return c, nil
+	return NewChain(steps...), nil
 }
 
 // Len is the number of steps.
@@ -117,8 +120,8 @@ func (c *Chain) Len() int { return len(c.steps) }
 // Apply runs the batch through all steps. The outcome stands in each record:
 // Live, Dropped or Failure.
 func (c *Chain) Apply(b *Batch) {
-	for i := range c.steps {
-		c.steps[i].apply(b)
+	for _, u := range c.units {
+		u.apply(b)
 	}
 }
 

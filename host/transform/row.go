@@ -216,6 +216,9 @@ type arena struct {
 	slotUsed  int
 	block     []byte
 	shapes    shape
+
+	blocks     [][]byte // for batches to come; the first blocksUsed are in use
+	blocksUsed int
 }
 
 // chunk is how many slots are allocated at a time.
@@ -235,14 +238,31 @@ func (a *arena) slots(n int) []slot {
 }
 
 // bytes gives room for the wire form of a field: append to it and hand the result to keep.
-func (a *arena) bytes() []byte {
+func (a *arena) bytes() []byte { return a.room(minRoom) }
+
+// room is bytes for n bytes, if the caller knows.
+func (a *arena) room(n int) []byte {
 	if a == nil {
-		return nil
+		return make([]byte, 0, n)
 	}
-	if cap(a.block)-len(a.block) < minRoom {
-		a.block = make([]byte, 0, max(byteChunk, minRoom))
+	if cap(a.block)-len(a.block) < n {
+		a.nextBlock(n)
 	}
 	return a.block[len(a.block):]
+}
+
+// nextBlock takes a block that an earlier batch has used, or a new one. The old one stays with its borrowers.
+func (a *arena) nextBlock(n int) {
+	if a.blocksUsed < len(a.blocks) && cap(a.blocks[a.blocksUsed]) >= n {
+		a.block = a.blocks[a.blocksUsed][:0]
+		a.blocksUsed++
+		return
+	}
+	a.block = make([]byte, 0, max(byteChunk, n))
+	if a.blocksUsed < maxBlocks && cap(a.block) == byteChunk {
+		a.blocks = append(a.blocks[:a.blocksUsed], a.block)
+		a.blocksUsed++
+	}
 }
 
 // keep makes a slot of the bytes appended to what bytes gave.
@@ -254,14 +274,15 @@ func (a *arena) keep(raw []byte) slot {
 }
 
 const (
-	byteChunk = 16 << 10
+	byteChunk = 64 << 10
 	minRoom   = 64
+	maxBlocks = 16 // that an idle batch keeps
 )
 
 func (a *arena) reset() {
 	clear(a.slotChunk[:a.slotUsed]) // the blocks they point at are free
 	a.slotUsed = 0
-	a.block = a.block[:0]
+	a.block, a.blocksUsed = nil, 0
 	if len(a.slotChunk) > maxChunk {
 		a.slotChunk = nil
 	}

@@ -109,6 +109,11 @@ func AppendJavaFloat(dst []byte, f float64, bits int) []byte {
 		return append(dst, "-Infinity"...)
 	}
 	if a := math.Abs(f); a == 0 || a >= 1e-3 && a < 1e7 {
+		if bits == 64 && a != 0 {
+			if short, ok := appendShortFloat(dst, f, a); ok {
+				return short
+			}
+		}
 		start := len(dst)
 		dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
 		if bytes.IndexByte(dst[start:], '.') < 0 {
@@ -130,4 +135,31 @@ func AppendJavaFloat(dst []byte, f float64, bits int) []byte {
 	}
 	n, _ := strconv.Atoi(string(exponent)) // strconv's own output: it is a number
 	return strconv.AppendInt(append(dst, 'E'), int64(n), 10)
+}
+
+// appendShortFloat appends a number of at most six decimals, such as most prices and measures are, with the digits that the general
+// algorithm finds: two texts of at most 15 digits never stand for the same float64, so the first that gives the number back is the
+// shortest. a is the absolute value: less than 1e7, not 0.
+func appendShortFloat(dst []byte, f, a float64) ([]byte, bool) {
+	n := uint64(a*1e6 + 0.5) // below 2^44: the nearest one
+	if float64(n)/1e6 != a {
+		return dst, false
+	}
+	if f < 0 {
+		dst = append(dst, '-')
+	}
+	dst = strconv.AppendUint(dst, n/1e6, 10)
+	fraction, digits := uint32(n%1e6), 6
+	if fraction%1e4 == 0 {
+		fraction, digits = fraction/1e4, 2
+	}
+	for digits > 1 && fraction%10 == 0 {
+		fraction, digits = fraction/10, digits-1
+	}
+	dst = append(dst, ".000000"[:digits+1]...)
+	for at := len(dst) - 1; fraction > 0; at-- {
+		dst[at] = byte('0' + fraction%10)
+		fraction /= 10
+	}
+	return dst, true
 }

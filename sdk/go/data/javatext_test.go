@@ -2,6 +2,9 @@ package data
 
 import (
 	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,6 +24,31 @@ func TestJavaText(t *testing.T) {
 	} {
 		if got := string(AppendJavaText(nil, v)); got != want {
 			t.Errorf("%T %v: got %q, want %q", v, v, got, want)
+		}
+	}
+}
+
+func TestShortFloatsHaveTheDigitsOfTheGeneralAlgorithm(t *testing.T) {
+	check := func(f float64) {
+		want := strconv.FormatFloat(f, 'f', -1, 64)
+		if !strings.Contains(want, ".") {
+			want += ".0"
+		}
+		if got := string(AppendJavaFloat(nil, f, 64)); got != want {
+			t.Fatalf("%s: got %s", want, got)
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 50_000 {
+		decimals := math.Pow10(random.IntN(9))
+		for _, f := range []float64{
+			float64(random.Int64N(9_999_999_000_000)) / 1e6, float64(random.IntN(9_999_999)+1) / decimals, random.Float64() * 9e6,
+			math.Nextafter(float64(random.IntN(9_999_999)+1)/decimals, 1),
+		} {
+			if f >= 1e-3 && f < 1e7 {
+				check(f)
+				check(-f)
+			}
 		}
 	}
 }
