@@ -22,6 +22,7 @@ type jsonConverter struct {
 	lastEnvelopePrefix []byte
 	lastPass           *passPlan // of lastSchema
 	pass               jsonPass
+	keys               []writtenKey // that the records before had, in their order
 }
 
 func newJSON(props map[string]string) (both, error) {

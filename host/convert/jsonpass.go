@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 
+	"github.com/tailrace/tailrace/host/convert/jsonschema"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -16,7 +17,20 @@ type jsonPass struct {
 	c     *jsonConverter
 	b     jsonText
 	names []passName // of the objects that are open, the innermost last
+	trail []passKey  // the names without a schema that the records before had, in their order
+	at    int        // in trail: of the next name
 }
+
+// passKey is a name that is expected because the record before had it in the same place. Whatever stands before it in the trail
+// stood before it in a record, so that a name that is found in its place is not twice in its object.
+type passKey struct {
+	text  []byte // the quoted name, the colon and the space behind it
+	wire  []byte
+	first int // in the trail: the first name of its object
+}
+
+// maxTrail bounds the names that are remembered.
+const maxTrail = 256
 
 const gaveUp = -1
 
@@ -39,10 +53,16 @@ const (
 	tagMap     = data.AnyMap << 1
 )
 
+// passOver starts a pass; who asked for it takes the text away when it is over.
+func (c *jsonConverter) passOver(b jsonText) *jsonPass {
+	p := &c.pass
+	p.c, p.b, p.names, p.at = c, b, p.names[:0], 0
+	return p
+}
+
 // onePass is ToConnect's fast way; ok is false when it gave up.
 func (c *jsonConverter) onePass(dst []byte, b jsonText) (schema *data.Schema, after []byte, ok bool) {
-	p := &c.pass
-	p.c, p.b, p.names = c, b, p.names[:0]
+	p := c.passOver(b)
 	defer func() { p.b = nil }()
 	end := gaveUp
 	if !c.schemas {
@@ -81,6 +101,12 @@ func (p *jsonPass) any(dst []byte, i, depth int) ([]byte, int) {
 	case 'n':
 		return append(dst, tagNull), b.passWord(i, "null")
 	}
+	if digits, decimals, negative, end := b.usualNumber(i); end != gaveUp {
+		if decimals > 0 {
+			return data.AppendDouble(append(dst, tagFloat64), usualFloat(digits, decimals, negative)), end
+		}
+		return data.AppendLong(append(dst, tagInt64), signed(digits, negative)), end
+	}
 	n, end := b.passNumber(i)
 	if end == gaveUp {
 		return dst, gaveUp
@@ -101,7 +127,7 @@ func (p *jsonPass) value(dst []byte, plan *passPlan, i, depth int) ([]byte, int)
 		return p.any(dst, i, 0)
 	}
 	c := b[i]
-	if c == 'n' || plan.labelled {
+	if c == 'n' || plan.odd {
 		return p.carefully(dst, plan, i, depth)
 	}
 	mark := len(dst)
@@ -114,14 +140,18 @@ func (p *jsonPass) value(dst []byte, plan *passPlan, i, depth int) ([]byte, int)
 		}
 	case kindInt8, kindInt16, kindInt32, kindInt64, kindTimestamp:
 		var n passedNumber
-		if n, end = b.passNumber(i); end != gaveUp && !n.fraction {
+		if digits, decimals, negative, usual := b.usualNumber(i); usual != gaveUp && decimals == 0 {
+			dst, end = data.AppendLong(dst, narrowed(plan.kind, signed(digits, negative))), usual
+		} else if n, end = b.passNumber(i); end != gaveUp && !n.fraction {
 			dst = data.AppendLong(dst, narrowed(plan.kind, n.integer()))
 		} else {
 			end = gaveUp
 		}
 	case kindFloat64:
 		var n passedNumber
-		if n, end = b.passNumber(i); end != gaveUp {
+		if digits, decimals, negative, usual := b.usualNumber(i); usual != gaveUp {
+			dst, end = data.AppendDouble(dst, usualFloat(digits, decimals, negative)), usual
+		} else if n, end = b.passNumber(i); end != gaveUp {
 			dst = data.AppendDouble(dst, n.float())
 		}
 	case kindBoolean:
@@ -253,7 +283,8 @@ func (p *jsonPass) object(dst []byte, plan *passPlan, i, depth int) ([]byte, int
 	}
 	start, n, first := len(dst), 0, len(p.names)
 	dst = append(dst, 0)
-	var lengths uint64 // of the names so far, a bit for each
+	var lengths uint64                   // of the names so far, a bit for each
+	firstKey, known := p.at, plan == nil // known: the names so far are those of the trail
 	for {
 		if i >= len(b) || b[i] != '"' || n == maxPassNames {
 			return dst, gaveUp
@@ -262,20 +293,31 @@ func (p *jsonPass) object(dst []byte, plan *passPlan, i, depth int) ([]byte, int
 			dst = append(dst, plan.keyPrefix...)
 		}
 		from := len(dst)
-		if dst, i = b.passText(dst, i); i == gaveUp {
-			return dst, gaveUp
+		if known = known && p.expected(i, firstKey); known {
+			k := &p.trail[p.at]
+			dst, i = append(dst, k.wire...), i+len(k.text)
+			lengths |= 1 << ((len(dst) - from) & 63)
+			p.at++
+		} else {
+			text := i
+			if dst, i = b.passText(dst, i); i == gaveUp {
+				return dst, gaveUp
+			}
+			// Two names of different lengths are not the same; most objects need no other look.
+			bit := uint64(1) << ((len(dst) - from) & 63)
+			if lengths&bit != 0 && p.twice(dst, first, from) {
+				return dst, gaveUp
+			}
+			lengths |= bit
+			if i = b.space(i); i >= len(b) || b[i] != ':' {
+				return dst, gaveUp
+			}
+			if i = b.space(i + 1); plan == nil {
+				p.remember(b[text:i], dst[from:], firstKey)
+			}
 		}
-		// Two names of different lengths are not the same; most objects need no other look.
-		bit := uint64(1) << ((len(dst) - from) & 63)
-		if lengths&bit != 0 && p.twice(dst, first, from) {
-			return dst, gaveUp
-		}
-		lengths |= bit
 		p.names = append(p.names, passName{from, len(dst)})
-		if i = b.space(i); i >= len(b) || b[i] != ':' {
-			return dst, gaveUp
-		}
-		if i = b.space(i + 1); plan == nil {
+		if plan == nil {
 			dst, i = p.any(dst, i, depth+1)
 		} else {
 			dst, i = p.value(dst, plan.value, i, depth)
@@ -297,6 +339,36 @@ func (p *jsonPass) object(dst []byte, plan *passPlan, i, depth int) ([]byte, int
 		i = b.space(i + 1)
 	}
 }
+
+// expected tells whether the trail has the name at i, in an object whose first name is the one of firstKey.
+func (p *jsonPass) expected(i, firstKey int) bool {
+	if p.at >= len(p.trail) {
+		return false
+	}
+	k := &p.trail[p.at]
+	return k.first == firstKey && len(p.b)-i > len(k.text) && string(p.b[i:i+len(k.text)]) == string(k.text)
+}
+
+// remember puts a name in the trail. What the trail had from there on belonged to other records.
+func (p *jsonPass) remember(text, wire []byte, firstKey int) {
+	if p.at < maxTrail && len(text) <= maxTrailText {
+		if p.trail = p.trail[:p.at]; p.at < cap(p.trail) {
+			p.trail = p.trail[:p.at+1]
+		} else {
+			p.trail = append(p.trail, passKey{})
+		}
+		k := &p.trail[p.at]
+		k.text, k.wire, k.first = append(k.text[:0], text...), append(k.wire[:0], wire...), firstKey
+		p.at++
+		return
+	}
+	// Too much to remember: what follows cannot be in the trail, either.
+	p.trail = p.trail[:min(p.at, len(p.trail))]
+	p.at = maxTrail
+}
+
+// maxTrailText bounds a name that is remembered, in bytes.
+const maxTrailText = 256
 
 // twice tells whether the name that ends dst is one of the object's already.
 func (p *jsonPass) twice(dst []byte, first, from int) bool {
@@ -323,8 +395,8 @@ type passPlan struct {
 	schema   *data.Schema
 	kind     kind
 	presence []byte // goes before a value that is there
-	// labelled: it has the name of a logical type and is none, which has rules of its own.
-	labelled  bool
+	// odd: it has rules of its own. It has the name of a logical type and is none, or stands for a union.
+	odd       bool
 	textKeys  bool
 	keyPrefix []byte // goes before a key
 	value     *passPlan
@@ -336,34 +408,35 @@ type passField struct {
 	plan   *passPlan
 }
 
-func newPassPlan(s *data.Schema) *passPlan {
+func (c *jsonConverter) newPassPlan(s *data.Schema) *passPlan {
 	if s == nil {
 		return nil
 	}
 	p := &passPlan{schema: s, kind: kindOf(s), presence: data.AppendPresence(nil, s, true)}
 	switch s.Name() {
 	case data.TimestampName, data.DateName, data.TimeName, data.DecimalName:
-		p.labelled = p.kind < kindDecimal
+		p.odd = p.kind < kindDecimal
 	}
 	switch p.kind {
 	case kindArray:
-		p.value = newPassPlan(s.ValueSchema())
+		p.value = c.newPassPlan(s.ValueSchema())
 	case kindMap:
 		key := s.KeySchema()
-		p.textKeys = key == nil || key.Type() == data.String
+		p.textKeys = key == nil || key.Type() == data.String && (!c.byRegistry || !key.Optional())
 		if key == nil {
 			p.keyPrefix = []byte{tagString}
 		} else {
 			p.keyPrefix = data.AppendPresence(nil, key, true)
 		}
-		p.value = newPassPlan(s.ValueSchema())
+		p.value = c.newPassPlan(s.ValueSchema())
 	case kindStruct:
+		p.odd = c.byRegistry && jsonschema.IsUnion(s)
 		for _, f := range s.Fields() {
 			quoted := string(appendJSONString(nil, []byte(f.Name)))
 			if quoted != `"`+f.Name+`"` {
 				quoted = ""
 			}
-			p.fields = append(p.fields, passField{quoted, newPassPlan(f.Schema)})
+			p.fields = append(p.fields, passField{quoted, c.newPassPlan(f.Schema)})
 		}
 	}
 	return p

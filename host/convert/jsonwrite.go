@@ -12,9 +12,10 @@ import (
 // jsonWriter transcodes the wire bytes b from pos on. It moves a number rather than a slice: the write of a pointer costs more
 // while the garbage collector runs.
 type jsonWriter struct {
-	c   *jsonConverter
-	b   []byte
-	pos int
+	c    *jsonConverter
+	b    []byte
+	pos  int
+	keys int // of maps without a schema, so far
 }
 
 // long reads a number; most are short.
@@ -35,6 +36,10 @@ func (w *jsonWriter) long() (int64, error) {
 
 // bytes reads a text or bytes.
 func (w *jsonWriter) bytes() ([]byte, error) {
+	if text, end := shortText(w.b, w.pos); end > 0 {
+		w.pos = end
+		return text, nil
+	}
 	v, rest, err := data.ReadBytes(w.b[w.pos:])
 	if err != nil {
 		return nil, err
@@ -130,7 +135,7 @@ func (w *jsonWriter) scalar(dst []byte, k kind, scale int32) (_ []byte, err erro
 		if err != nil {
 			return dst, err
 		}
-		return strconv.AppendInt(dst, v, 10), nil
+		return appendJSONInt(dst, v), nil
 	case kindBoolean:
 		v, _, err := data.ReadBool(w.b[w.pos:])
 		if err != nil {
@@ -301,6 +306,22 @@ func (w *jsonWriter) union(dst []byte, p *jsonPlan) (_ []byte, err error) {
 
 // any writes a value without a schema.
 func (w *jsonWriter) any(dst []byte, depth int) ([]byte, error) {
+	if w.pos < len(w.b) {
+		switch w.b[w.pos] {
+		case tagString:
+			if text, end := shortText(w.b, w.pos+1); end > 0 && !w.c.strict {
+				w.pos = end
+				return appendJSONString(dst, text), nil
+			}
+		case tagInt64:
+			w.pos++
+			v, err := w.long()
+			if err != nil {
+				return dst, malformed(nil, err)
+			}
+			return appendJSONInt(dst, v), nil
+		}
+	}
 	if depth > data.MaxSchemalessDepth {
 		return dst, malformed(nil, fmt.Errorf("nested deeper than %d levels", data.MaxSchemalessDepth))
 	}
@@ -348,10 +369,9 @@ func (w *jsonWriter) anyItems(dst []byte, k kind, depth int) ([]byte, error) {
 			first = false
 			switch k {
 			case kindMap:
-				if dst, err = w.scalar(dst, kindString, 0); err != nil {
+				if dst, err = w.key(dst); err != nil {
 					return dst, malformed(nil, err)
 				}
-				dst = append(dst, ':')
 			case kindPairs:
 				if dst, err = w.any(append(dst, '['), depth+1); err != nil {
 					return dst, err
@@ -366,4 +386,51 @@ func (w *jsonWriter) anyItems(dst []byte, k kind, depth int) ([]byte, error) {
 			}
 		}
 	}
+}
+
+// writtenKey is a key of a map without a schema that is expected because the record before had it in the same place.
+type writtenKey struct {
+	wire []byte // with the length before it
+	text []byte // quoted, with a colon
+}
+
+// key writes the key of a map without a schema.
+func (w *jsonWriter) key(dst []byte) ([]byte, error) {
+	at := w.keys
+	w.keys++
+	known := at < len(w.c.keys)
+	if known {
+		if k := &w.c.keys[at]; len(w.b)-w.pos >= len(k.wire) && string(w.b[w.pos:w.pos+len(k.wire)]) == string(k.wire) {
+			w.pos += len(k.wire)
+			return append(dst, k.text...), nil
+		}
+	}
+	from, start := w.pos, len(dst)
+	dst, err := w.scalar(dst, kindString, 0)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, ':')
+	if w.pos-from <= maxTrailText && at < maxTrail {
+		if !known && at == len(w.c.keys) {
+			w.c.keys = append(w.c.keys, writtenKey{})
+			known = true
+		}
+		if known {
+			k := &w.c.keys[at]
+			k.wire, k.text = append(k.wire[:0], w.b[from:w.pos]...), append(k.text[:0], dst[start:]...)
+		}
+	}
+	return dst, nil
+}
+
+// shortText is the text of less than 64 bytes at i and its end; end is 0 if there is none.
+func shortText(b []byte, i int) (text []byte, end int) {
+	if i >= len(b) || b[i] >= 0x80 || b[i]&1 != 0 {
+		return nil, 0
+	}
+	if end = i + 1 + int(b[i]>>1); end > len(b) {
+		return nil, 0
+	}
+	return b[i+1 : end], end
 }

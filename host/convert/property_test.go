@@ -121,6 +121,7 @@ func TestAnyValueSurvivesJSON(t *testing.T) {
 }
 
 func TestAnyValueSurvivesJSONSchema(t *testing.T) {
+	passed := 0
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSchema(t, 0)
 		wire, err := data.AppendValue(nil, s, drawValue(t, s))
@@ -138,5 +139,27 @@ func TestAnyValueSurvivesJSONSchema(t *testing.T) {
 		back, err := r.value(nil, schema, 0)
 		require.NoError(t, err)
 		require.Equal(t, wire, back, string(out))
+
+		// The single pass reads the same, also from a text that is no longer right.
+		for _, spoil := range []string{"", rapid.SampledFrom([]string{"", ",", "n", "\"", "}", "null", "1.5"}).Draw(t, "spoil")} {
+			text := string(out)
+			if at := rapid.IntRange(0, len(text)-1).Draw(t, "at"); spoil != "" {
+				text = text[:at] + spoil + text[at+1:]
+			}
+			p := c.passOver(jsonText(text))
+			got, end := p.value(nil, c.newPassPlan(schema), 0, 0)
+			if end == gaveUp {
+				continue
+			}
+			passed++
+			checked, err := jsonText(text).value(0, 0)
+			require.NoError(t, err, text)
+			require.Equal(t, checked, end, text)
+			r := jsonReader{c: c, b: jsonText(text)}
+			careful, err := r.value(nil, schema, 0)
+			require.NoError(t, err, text)
+			require.Equal(t, careful, got, text)
+		}
 	})
+	require.Positive(t, passed)
 }

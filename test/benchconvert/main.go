@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/tailrace/tailrace/test/env/server"
@@ -16,10 +17,14 @@ func main() {
 	flag.IntVar(&s.records, "records", 300_000, "records of each case in a round")
 	flag.IntVar(&s.rounds, "rounds", 5, "rounds that count")
 	flag.StringVar(&s.page, "doc", "docs/benchmarks.md", "page whose text between the bench-convert marks is replaced; empty for none")
+	flag.StringVar(&s.only, "only", "", "a part of the names of the cases to run; the page stays as it is then")
 	short := flag.Bool("short", false, "a quick look that writes nothing")
 	flag.Parse()
 	if *short {
 		s.records, s.rounds, s.page = 100_000, 2, ""
+	}
+	if s.only != "" {
+		s.page = ""
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -31,7 +36,7 @@ func main() {
 
 type settings struct {
 	records, rounds int
-	page            string
+	page, only      string
 }
 
 func run(ctx context.Context, s settings) error {
@@ -58,6 +63,9 @@ func run(ctx context.Context, s settings) error {
 	var all []figure
 	for round := range s.rounds + 1 {
 		for _, c := range cases {
+			if !strings.Contains(c.name, s.only) {
+				continue
+			}
 			fmt.Fprintf(os.Stderr, "\rround %d of %d, %-40s", round, s.rounds, c.what)
 			for _, side := range []struct {
 				name    string

@@ -25,6 +25,9 @@ func report(all []figure, s settings, java int) string {
 	t.WriteString("| CPU per record | Kafka Connect | Tailrace | times |\n|---|--:|--:|--:|\n")
 	for _, c := range cases {
 		theirs, ours := of(all, c.name, connect), of(all, c.name, tailrace)
+		if len(theirs) == 0 {
+			continue
+		}
 		fmt.Fprintf(&t, "| %s | %.0f ns ± %.0f %% | %.0f ns ± %.0f %% | %.1f |\n", c.what,
 			mean(theirs), spread(theirs), mean(ours), spread(ours), mean(theirs)/mean(ours))
 	}
