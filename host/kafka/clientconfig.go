@@ -81,6 +81,9 @@ type ConsumerSettings struct {
 	FetchMaxWait           time.Duration
 	MaxPartitionFetchBytes int
 	MaxPollRecords         int
+	// SoleClientID says that no other consumer that lives may have this client id, so that a member of the group that has it
+	// is a predecessor that died without leaving, and is put out. It is no property; the maker of the consumer sets it.
+	SoleClientID bool
 	// MaxFetches bounds the fetch responses that are in flight or buffered, so
 	// that a consumer holds at most about MaxFetches*FetchMaxBytes (I-4).
 	MaxFetches int

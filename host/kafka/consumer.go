@@ -43,6 +43,9 @@ type Consumer struct {
 	paused map[TopicPartition]struct{} // by Pause; owner goroutine only
 	closed bool                        // owner goroutine only
 	failed error                       // came with records, reported by the next Poll; owner goroutine only
+	end    context.CancelFunc          // of everything that the library does
+	// stopLooking ends the goroutine that looks for a predecessor, and waits for it.
+	stopLooking func()
 }
 
 // NewConsumer makes a consumer. It joins the group in the background; listener
@@ -67,7 +70,10 @@ func NewConsumer(cfg ClientConfig, sub Subscription, listener RebalanceListener)
 		cfg: cfg, log: log, health: new(health), paused: map[TopicPartition]struct{}{},
 		gate: newRebalanceGate(listener, cfg.Consumer.RebalanceTimeout),
 	}
+	life, end := context.WithCancel(context.Background())
+	c.end, c.stopLooking = end, func() {}
 	opts := append(subscribe,
+		kgo.WithContext(life),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { c.gate.offer(rebalanceAssigned, m) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { c.gate.offer(rebalanceRevoked, m) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { c.gate.offer(rebalanceLost, m) }),
@@ -76,9 +82,13 @@ func NewConsumer(cfg ClientConfig, sub Subscription, listener RebalanceListener)
 		}),
 	)
 	if c.cl, err = cfg.newClient(c.health, opts...); err != nil {
+		end()
 		return nil, newError(op, "of group "+cfg.Consumer.GroupID, err)
 	}
 	c.adm = kadm.NewClient(c.cl)
+	if cfg.Consumer.SoleClientID && cfg.ClientID != "" && cfg.Consumer.GroupInstanceID == "" {
+		c.stopLooking = c.lookForPredecessor()
+	}
 	return c, nil
 }
 
@@ -343,31 +353,69 @@ func (c *Consumer) Health() Health { return c.health.snapshot() }
 // Close runs RebalanceListener.Revoked for all owned partitions on the caller's
 // goroutine (flush and commit there), leaves the group so that others take over
 // at once, and frees the connections. A static member (group.instance.id) does
-// not leave. When ctx ends first, the group finds out by the session timeout, and
-// Close returns ctx's error.
+// not leave. When ctx ends first, the group is told without waiting for an answer to
+// what is on its way; Close returns ctx's error.
 func (c *Consumer) Close(ctx context.Context) error {
 	if c.closed {
 		return nil
 	}
 	c.closed = true
-	left := make(chan error, 1)
-	go func() { left <- c.cl.LeaveGroupContext(ctx) }()
-	var err error
-	for waiting := true; waiting; {
-		c.serve()
-		select {
-		case err = <-left:
-			waiting = false
-		case <-c.gate.signal:
-		case <-ctx.Done():
-			err, waiting = ctx.Err(), false
-		}
-	}
+	c.stopLooking()
+	id, err := c.leave(ctx)
 	c.serve()
 	c.health.close()
 	c.gate.close() // callbacks that still wait return now
+	c.end()        // the library would wait for a join on its way, and with it for members that are dead
 	c.cl.Close()
+	if id != "" {
+		err = errors.Join(err, c.leaveFor(ctx, id))
+	}
 	return newError("leave group", c.cfg.Consumer.GroupID, err)
+}
+
+// leave gives the partitions back and leaves. An id that it returns is that of a membership that is left.
+func (c *Consumer) leave(ctx context.Context) (id string, err error) {
+	id, generation := c.cl.GroupMetadata()
+	if c.cfg.Consumer.GroupInstanceID != "" {
+		id = ""
+	}
+	if generation < 0 {
+		return id, nil // it was never let in: there is nothing to give back
+	}
+	left := make(chan error, 1)
+	go func() { left <- c.cl.LeaveGroupContext(ctx) }()
+	for {
+		c.serve()
+		select {
+		case err := <-left:
+			if ctx.Err() != nil {
+				return id, err
+			}
+			return "", err
+		case <-c.gate.signal:
+		case <-ctx.Done():
+			return id, ctx.Err()
+		}
+	}
+}
+
+// leaveTimeout bounds the last word to a group that has not answered in time.
+const leaveTimeout = time.Second
+
+// leaveFor takes a member out of the group with a client of its own, after that of the member is gone.
+func (c *Consumer) leaveFor(ctx context.Context, member string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	cfg := c.cfg
+	cfg.Kind = AdminClient // without the options of a group
+	cl, err := cfg.newClient(new(health))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	one := kmsg.NewLeaveGroupRequestMember()
+	one.MemberID = member
+	return putOut(ctx, cl, c.cfg.Consumer.GroupID, []kmsg.LeaveGroupRequestMember{one})
 }
 
 // closeGrace is kept back from max.poll.interval.ms so that a listener's deadline

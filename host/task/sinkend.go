@@ -29,9 +29,7 @@ func (r *sinkRun) finish() {
 	}
 	r.dropFetch()
 	if r.consumer != nil {
-		if err := r.consumer.Close(ctx); err != nil {
-			r.logger.Warn("could not leave the consumer group; its members notice by session.timeout.ms", "error", err)
-		}
+		r.leaveGroup(ctx)
 	}
 	r.drain(ctx)
 	r.closeDeadLetters(ctx)
@@ -44,6 +42,15 @@ func (r *sinkRun) finish() {
 		r.enter(Failed, r.cause)
 	} else {
 		r.enter(Stopped, nil)
+	}
+}
+
+// leaveGroup keeps a quarter of the time for Drain.
+func (r *sinkRun) leaveGroup(ctx context.Context) {
+	ctx, cancel := context.WithDeadline(ctx, r.deadline.Add(-r.cfg.Timing.GracefulTimeout/4))
+	defer cancel()
+	if err := r.consumer.Close(ctx); err != nil {
+		r.logger.Warn("could not leave the consumer group; its members notice by session.timeout.ms", "error", err)
 	}
 }
 

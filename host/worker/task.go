@@ -275,6 +275,8 @@ func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings)
 			if err != nil {
 				return nil, err
 			}
+			// I-5: the group of workers runs this task nowhere else.
+			consumerConfig.Consumer.SoleClientID = consumerConfig.ClientID == config.ConsumerClientID(r.id.Connector, r.id.Task)
 			sub := kafka.Subscription{Topics: s.connector.Sink.Topics}
 			if s.connector.Sink.TopicsRegex != nil {
 				sub.Regex = s.connector.Sink.TopicsRegex.String()
