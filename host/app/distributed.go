@@ -85,7 +85,7 @@ func (p *parts) startDistributed(ctx context.Context) error {
 		Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Worker: p.newWorker(b, store.Guard(s.offsets, leased)), //nolint:contextcheck // lives until close
 		Configs: s.openConfigs, Statuses: s.statuses, Offsets: s.offsets,
 		Join: func(configs cluster.ConfigLog, runner cluster.Runner) (herder.Membership, error) { //nolint:contextcheck // lives until close
-			m, err := p.join(b, configs, runner)
+			m, err := p.join(b, configs, runner, s.cut)
 			member.Store(m)
 			return m, err
 		},
@@ -158,6 +158,14 @@ type stores struct {
 	offsets  *store.OffsetTopic
 	statuses *store.StatusTopic
 	configs  store.TopicClients
+	topic    *store.ConfigTopic // opened before the worker joins its group
+}
+
+// cut gives up the writes of a worker that has lost its place, before others can have taken it (I-5). A status may come
+// late: its store sees to that.
+func (s *stores) cut() {
+	s.offsets.Cut()
+	s.topic.Cut()
 }
 
 // openStores creates or checks the internal topics and reads offsets and statuses.
@@ -204,6 +212,7 @@ func (s *stores) openConfigs(ctx context.Context, listener func(store.ConfigSnap
 	if err != nil {
 		return nil, err
 	}
+	s.topic = configs
 	s.p.onClose(func(context.Context) error { return configs.Close() }) //nolint:contextcheck // it waits a second at most
 	return configs, nil
 }
@@ -239,7 +248,7 @@ func (p *parts) storeClients(admin *kafka.Admin, what string) (store.TopicClient
 }
 
 // join makes this worker a member of its group.
-func (p *parts) join(b base, configs cluster.ConfigLog, runner cluster.Runner) (*cluster.Member, error) {
+func (p *parts) join(b base, configs cluster.ConfigLog, runner cluster.Runner, lapsed func()) (*cluster.Member, error) {
 	c := p.settings.Cluster
 	clientID := p.settings.ClientID
 	if clientID == "" {
@@ -252,7 +261,7 @@ func (p *parts) join(b base, configs cluster.ConfigLog, runner cluster.Runner) (
 	return cluster.Join(cluster.MemberConfig{
 		Group: kafka.GroupMemberConfig{
 			Client: client, GroupID: c.GroupID, InstanceID: c.InstanceID,
-			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.RebalanceTimeout, HeartbeatInterval: c.HeartbeatInterval, Log: p.logger,
+			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.RebalanceTimeout, HeartbeatInterval: c.HeartbeatInterval, Lapsed: lapsed, Log: p.logger,
 		},
 		URL: p.advertised.String(), Protocol: c.Protocol, SyncTimeout: c.WorkerSyncTimeout, MaxDelay: c.ScheduledRebalanceMaxWait,
 		Plugins: func() []string { return classes(b) }, Log: p.logger,

@@ -47,6 +47,7 @@ type ClientConfig struct {
 	Logger *slog.Logger
 
 	security security
+	wires    *wires // nil when the client need not be cut
 }
 
 // ProducerSettings are the settings of a producer.

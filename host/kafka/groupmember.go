@@ -26,7 +26,10 @@ type GroupMemberConfig struct {
 	SessionTimeout    time.Duration
 	RebalanceTimeout  time.Duration // how long the group waits for a member to join
 	HeartbeatInterval time.Duration // less than a third of SessionTimeout
-	Log               *slog.Logger  // nil discards
+	// Lapsed is called at once when the membership is lost, before the handler's Lost, which may have to wait. It must
+	// not block. It may be nil.
+	Lapsed func()
+	Log    *slog.Logger // nil discards
 }
 
 // GroupProtocol is one way of dividing that a member offers.
@@ -293,6 +296,9 @@ func (s *membership) lose(why error) {
 	}
 	s.joined = false
 	s.leased.Store(nil)
+	if s.cfg.Lapsed != nil {
+		s.cfg.Lapsed()
+	}
 	s.lost = why
 	if s.cancel != nil {
 		s.cancel()

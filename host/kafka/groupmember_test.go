@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 // parts is a handler that gives each member the list of all members.
 type parts struct {
+	lapses atomic.Int32
 	mu     sync.Mutex
 	offer  string
 	joins  []GroupJoin
@@ -73,6 +75,7 @@ func joinGroup(t *testing.T, addr, group, offer string) (*GroupMember, *parts) {
 	m, err := NewGroupMember(GroupMemberConfig{
 		Client: testConfig(t, AdminClient, addr, nil), GroupID: group, ProtocolType: "connect",
 		SessionTimeout: 6 * time.Second, RebalanceTimeout: 20 * time.Second, HeartbeatInterval: 300 * time.Millisecond,
+		Lapsed: func() { p.lapses.Add(1) },
 	}, p)
 	require.NoError(t, err)
 	return m, p
@@ -142,6 +145,7 @@ func TestAMemberThatCannotReachItsCoordinatorGivesUpItsPart(t *testing.T) {
 	broker.Pause(t)
 	paused := time.Now()
 	eventually(t, "it gives up", func() bool { _, losses := in.now(); return losses == 1 })
+	require.EqualValues(t, 1, in.lapses.Load())
 	require.ErrorIs(t, m.Leased(), ErrFenced)
 	require.True(t, IsRetriable(m.Leased()))
 	require.Less(t, time.Since(paused), 6*time.Second, "before the session is over")

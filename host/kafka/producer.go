@@ -41,6 +41,7 @@ func NewProducer(cfg ClientConfig) (*Producer, error) {
 		return nil, &Error{Op: "create producer", cause: fmt.Errorf("the configuration is for a %s", cfg.Kind)}
 	}
 	h := new(health)
+	cfg.wires = new(wires)
 	p := &Producer{cfg: cfg, health: h}
 	cl, err := cfg.newClient(h, kgo.ProducerBatchMaxBytesFn(p.batchLimit))
 	if err != nil {
@@ -211,9 +212,26 @@ func (p *Producer) Close(ctx context.Context) error {
 	}
 	err := p.cl.Flush(ctx)
 	p.health.close()
+	if err != nil {
+		p.cfg.wires.cut() // what is given up must not arrive later, among what a successor repeats (I-6)
+	}
 	p.cl.Close()
 	p.outstanding.Wait()
 	return newError("close producer", "", err)
+}
+
+// abort is Close without the wait for what is on its way: when it returns, what has not left this machine never will. closed
+// is closed when every done function has returned.
+func (p *Producer) abort() (closed <-chan struct{}) {
+	p.cfg.wires.cut()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = p.Close(ctx)
+	}()
+	return done
 }
 
 // recordError explains a record's failure to the person who reads it.

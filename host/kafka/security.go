@@ -136,5 +136,8 @@ func (c *ClientConfig) connect(ctx context.Context, network, address string) (ne
 			_ = tcp.SetReadBuffer(c.ReceiveBufferBytes)
 		}
 	}
+	if c.wires != nil {
+		return c.wires.add(conn)
+	}
 	return conn, nil
 }

@@ -42,11 +42,11 @@ type TopicLogConfig struct {
 // added by anybody, and writes to it. It is how a worker keeps state on Kafka.
 // Methods are safe for concurrent use.
 type TopicLog struct {
-	topic    string
-	cl       *kgo.Client
-	producer *Producer
-	apply    func([]LogRecord)
-	health   *health
+	topic  string
+	cl     *kgo.Client
+	writer writer
+	apply  func([]LogRecord)
+	health *health
 
 	committedOnly bool
 	stop          context.CancelFunc
@@ -76,7 +76,8 @@ func OpenTopicLog(ctx context.Context, cfg TopicLogConfig) (*TopicLog, error) {
 		return nil, newError(op, cfg.Topic, err)
 	}
 	if err = l.begin(ctx); err == nil {
-		l.producer, err = NewProducer(cfg.Producer)
+		l.writer.cfg = cfg.Producer
+		_, err = l.writer.now()
 	}
 	if err != nil {
 		l.health.close()
@@ -263,25 +264,50 @@ func (l *TopicLog) Append(ctx context.Context, entries ...LogEntry) error {
 // Send is Append without the wait: it returns when the entries are in the
 // producer's buffer, and done is called once, as Producer.Produce says.
 func (l *TopicLog) Send(ctx context.Context, done func(error), entries ...LogEntry) {
-	batch := l.producer.NewBatch(len(entries))
+	producer, err := l.writer.now()
+	if err != nil {
+		done(newError("write topic", l.topic, err))
+		return
+	}
+	batch := producer.NewBatch(len(entries))
 	for _, e := range entries {
 		batch.Append(l.topic, PartitionAny, TimestampNow, bytes.Clone(e.Key), bytes.Clone(e.Value))
 	}
-	l.producer.Produce(ctx, batch, func(r BatchResult) { done(r.Err()) })
+	producer.Produce(ctx, batch, func(r BatchResult) { done(l.writer.verdict(producer, l.topic, r.Err())) })
 }
 
+// Cut gives up what was written and is not acknowledged: none of it arrives later, after what another worker has written
+// since. Its writers get an error that is retriable. It does not wait.
+func (l *TopicLog) Cut() { l.writer.cut() }
+
 // Flush returns when what was sent before is acknowledged or refused, or with ctx's error.
-func (l *TopicLog) Flush(ctx context.Context) error { return l.producer.Flush(ctx) }
+func (l *TopicLog) Flush(ctx context.Context) error {
+	producer, err := l.writer.now()
+	if err != nil {
+		return newError("write topic", l.topic, err)
+	}
+	return producer.Flush(ctx)
+}
 
 // BufferedBytes is the size of what was sent and is not acknowledged.
-func (l *TopicLog) BufferedBytes() int64 { return l.producer.BufferedBytes() }
+func (l *TopicLog) BufferedBytes() int64 {
+	producer, err := l.writer.now()
+	if err != nil {
+		return 0
+	}
+	return producer.BufferedBytes()
+}
 
 // Health says whether brokers answer the reader, or else the writer.
 func (l *TopicLog) Health() Health {
 	if h := l.health.snapshot(); !h.OK() {
 		return h
 	}
-	return l.producer.Health()
+	producer, err := l.writer.now()
+	if err != nil {
+		return Health{}
+	}
+	return producer.Health()
 }
 
 // closeTimeout bounds how long Close waits for writes that are on their way.
@@ -296,6 +322,6 @@ func (l *TopicLog) Close() error {
 	l.cl.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = l.producer.Close(ctx)
+	l.writer.close(ctx)
 	return nil
 }

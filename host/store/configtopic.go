@@ -90,6 +90,9 @@ func (s *ConfigTopic) Changed() <-chan struct{} {
 // Refresh reads what other workers have written until now.
 func (s *ConfigTopic) Refresh(ctx context.Context) error { return s.log.ReadToEnd(ctx) }
 
+// Cut gives up what is not acknowledged, so that it cannot come after what another leader writes. It does not wait.
+func (s *ConfigTopic) Cut() { s.log.Cut() }
+
 // Health says whether Kafka answers.
 func (s *ConfigTopic) Health() kafka.Health { return s.log.Health() }
 

@@ -122,6 +122,9 @@ func (s *OffsetTopic) Connector(ctx context.Context, name string) ([]OffsetEntry
 	return ofConnector(s.entries, name), nil
 }
 
+// Cut gives up what is not acknowledged, so that it cannot come after what another worker writes (I-5). It does not wait.
+func (s *OffsetTopic) Cut() { s.log.Cut() }
+
 // Health says whether Kafka answers.
 func (s *OffsetTopic) Health() kafka.Health { return s.log.Health() }
 

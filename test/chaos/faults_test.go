@@ -179,6 +179,7 @@ func (r *run) configTopicRefuses(t *testing.T) {
 	topic := strings.TrimSuffix(offsetTopic(r), "-offsets") + "-configs"
 	r.alterTopic(t, topic, "max.message.bytes", "1")
 	name, config := r.changed(0)
+	require.ErrorContains(t, r.nodes[0].call(t.Context(), "PUT", "/connectors/"+name+"/config", config, nil), "config topic")
 	answered := make(chan error, 1)
 	go func() { answered <- r.insist(t.Context(), faultLimit, "PUT", "/connectors/"+name+"/config", config) }()
 	r.awaitFlow(t)
