@@ -12,6 +12,9 @@ type crew struct {
 	look func(name string) (desired, moment)
 	// divided carries on the tasks that a connector has made from its configuration. It must not wait.
 	divided func(name string, from map[string]string, division []map[string]string)
+	// deleted comes on the worker that ran a connector when it was deleted and nothing of it runs here any more, with its
+	// last configuration. It must not wait.
+	deleted func(name string, props map[string]string)
 
 	// ctx ends when close begins, force when its time is up.
 	ctx, force         context.Context
@@ -29,11 +32,13 @@ type moment struct {
 	change  uint64 // of what this worker is to run; 0 in a standalone worker
 }
 
-func newCrew(c *core, look func(string) (desired, moment), divided func(string, map[string]string, []map[string]string)) *crew {
+func newCrew(
+	c *core, look func(string) (desired, moment), divided func(string, map[string]string, []map[string]string), deleted func(string, map[string]string),
+) *crew {
 	ctx, cancel := context.WithCancel(context.Background())
 	force, cancelHard := context.WithCancel(context.Background())
 	return &crew{
-		core: c, look: look, divided: divided, ctx: ctx, cancel: cancel, force: force, cancelHard: cancelHard, keepers: map[string]*keeper{},
+		core: c, look: look, divided: divided, deleted: deleted, ctx: ctx, cancel: cancel, force: force, cancelHard: cancelHard, keepers: map[string]*keeper{},
 	}
 }
 

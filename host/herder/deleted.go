@@ -13,6 +13,29 @@ import (
 // deletedTimeout bounds how long a connector may take to give back what it holds elsewhere.
 const deletedTimeout = 10 * time.Second
 
+// deleted deals with the end of a connector that ran here, when no other worker says any more that a task of it runs: only
+// then is what it holds free.
+func (d *Distributed) deleted(name string, props map[string]string) {
+	d.background.Go(func() {
+		if err := d.awaitQuiet(d.ctx, name); err != nil && d.ctx.Err() == nil {
+			d.logger.Warn("tasks of a deleted connector still run, or their worker has died", "connector", name)
+		}
+		// A new connector of the same name goes on with what the old one held.
+		if _, again := d.configs.Snapshot().Connectors[name]; again || d.ctx.Err() != nil {
+			return
+		}
+		d.forget(name)
+		d.tellDeleted(d.ctx, name, props)
+	})
+}
+
+// forget removes what is known of a connector that was deleted.
+func (s *core) forget(name string) {
+	if err := s.statuses.Forget(context.Background(), name); err != nil {
+		s.logger.Warn("the status of a deleted connector could not be removed", "connector", name, "error", err)
+	}
+}
+
 // tellDeleted lets a connector of which nothing runs any more give back what it holds outside, such as a replication
 // slot, if it has said that it wants to know. The deletion is done by then: a failure is logged with what to do, and the
 // plugin may be told again when a connector of the same name is deleted.

@@ -151,7 +151,7 @@ func OpenDistributed(ctx context.Context, cfg DistributedConfig) (*Distributed, 
 		assigned: map[string]*assignment{}, ready: make(chan struct{}), publishing: map[string]*publication{}, known: map[string]struct{}{},
 	}
 	d.ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	d.crew = newCrew(&d.core, d.look, d.divided)
+	d.crew = newCrew(&d.core, d.look, d.divided, d.deleted)
 	d.quiet = d.awaitQuiet
 	d.generation = func() int { return int(d.member.Generation()) }
 	configs, err := cfg.Configs(ctx, d.noteChanges)

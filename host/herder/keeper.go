@@ -126,14 +126,13 @@ func (k *keeper) turn() (idle bool) {
 	d, at := k.crew.look(k.name)
 	l.anew.connector = l.anew.connector || k.now.version < l.written
 	todo := plan(d, k.now, l.anew)
+	ran := k.now.connector
 	k.carryOut(d, todo, l.stopBy)
 	if todo.startConnector {
 		k.now.version = at.version
 	}
-	if !d.exists {
-		if err := k.crew.statuses.Forget(context.Background(), k.name); err != nil {
-			k.crew.logger.Warn("the status of a deleted connector could not be removed", "connector", k.name, "error", err)
-		}
+	if !d.exists && ran != nil {
+		k.crew.deleted(k.name, ran)
 	}
 	k.publish(func(s *seen) {
 		s.moment, s.doing = at, ""

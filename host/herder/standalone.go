@@ -43,7 +43,7 @@ func NewStandalone(cfg StandaloneConfig) *Standalone {
 		workerID: cfg.WorkerID, about: cfg.About, logger: cfg.Logger,
 		checks: newChecks(), generation: func() int { return 0 }, held: map[string]bool{},
 	}}
-	s.crew = newCrew(&s.core, s.look, s.divided)
+	s.crew = newCrew(&s.core, s.look, s.divided, func(name string, _ map[string]string) { s.forget(name) })
 	s.worker = cfg.Worker(&listener{&s.core})
 	return s
 }
