@@ -16,6 +16,9 @@ import (
 // newLogger writes what an operator reads; JSON for programs.
 func newLogger(o cli.Logging, out io.Writer) (*slog.Logger, *loggers.Registry) {
 	options := &slog.HandlerOptions{Level: slog.Level(math.MinInt32)} // the registry decides
+	if o.Quiet {
+		options.Level = slog.LevelWarn
+	}
 	levels := loggers.New(o.Level)
 	var h slog.Handler = slog.NewTextHandler(out, options)
 	if o.JSON {

@@ -41,6 +41,8 @@ type ConnectorFile struct {
 type Logging struct {
 	Level slog.Level
 	JSON  bool
+	// Quiet shows warnings and errors only; what people ask for afterwards (connector logs) is kept at Level.
+	Quiet bool
 }
 
 // Standalone are the arguments of `tailrace standalone`.

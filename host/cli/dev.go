@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,7 +59,7 @@ func newDev(c Commands, logging *Logging) *cobra.Command {
 				return c.Dev(cmd.Context(), o)
 			}
 			if !cmd.Flags().Changed("log-level") {
-				o.Logging.Level = slog.LevelWarn // the progress says what happens
+				o.Logging.Quiet = true // the progress says what happens
 			}
 			return withDemo(cmd.Context(), c, o, file, exit, cmd.OutOrStdout())
 		},

@@ -20,8 +20,8 @@ type handler struct {
 	grouped           bool
 }
 
-// Handler puts the levels before a handler, which should let everything through. What the levels let
-// through is remembered in Tail.
+// Handler puts the levels before a handler. What the levels let through is remembered in Tail, also when
+// the handler does not want it.
 func (r *Registry) Handler(next slog.Handler) slog.Handler {
 	return &handler{registry: r, next: r.tail.Handler(next)}
 }

@@ -83,6 +83,9 @@ func (h *tailHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (h *tailHandler) Handle(ctx context.Context, r slog.Record) error {
 	h.remember(&r)
+	if !h.next.Enabled(ctx, r.Level) {
+		return nil // who looks on from outside wants more than the terminal shows
+	}
 	return h.next.Handle(ctx, r)
 }
 

@@ -32,6 +32,19 @@ func TestTheTailKeepsTheLinesOfEachConnector(t *testing.T) {
 	require.Empty(t, tail.Lines("nobody").Last(1))
 }
 
+// The demo shows warnings only, and its connectors' logs are there nevertheless.
+func TestTheTailKeepsWhatTheTerminalDoesNotShow(t *testing.T) {
+	levels := New(slog.LevelInfo)
+	var out bytes.Buffer
+	log := slog.New(levels.Handler(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	log.Debug("neither", "connector", "a")
+	log.Info("kept", "connector", "a")
+	log.Warn("both", "connector", "a")
+	require.Len(t, levels.Tail().Lines("a").Last(10), 2)
+	require.NotContains(t, out.String(), "kept")
+	require.Contains(t, out.String(), "both")
+}
+
 func TestTheTailIsBounded(t *testing.T) {
 	tail := NewTail()
 	log := slog.New(tail.Handler(slog.NewJSONHandler(&bytes.Buffer{}, nil)))
