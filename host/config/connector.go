@@ -322,8 +322,13 @@ func clientInUse(client ClientKind, kind Kind, props map[string]string) bool {
 	switch client {
 	case ConsumerClient:
 		return kind == Sink
-	case ProducerClient, AdminClient:
+	case ProducerClient:
 		return kind == Source || javaTrim(props["errors.deadletterqueue.topic.name"]) != ""
+	case AdminClient:
+		if kind == Source {
+			return len(withPrefix(props, "topic.creation.")) > 0 // as in Kafka Connect: it creates topics
+		}
+		return javaTrim(props["errors.deadletterqueue.topic.name"]) != ""
 	}
 	return false
 }

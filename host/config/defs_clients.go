@@ -107,7 +107,7 @@ var consumerClientKeys = []Key{
 	{Name: "max.partition.fetch.bytes", Type: Int, Default: Text("1048576"), Importance: High, Validator: AtLeast(0)},
 	{Name: "max.poll.interval.ms", Type: Int, Default: Text("300000"), Importance: Medium, Validator: AtLeast(1)},
 	{Name: "max.poll.records", Type: Int, Default: Text("500"), Importance: Medium, Validator: AtLeast(1)},
-	{Name: "partition.assignment.strategy", Type: List, Default: Text("org.apache.kafka.clients.consumer.RangeAssignor,org.apache.kafka.clients.consumer.CooperativeStickyAssignor"), Importance: Medium},
+	{Name: "partition.assignment.strategy", Type: List, Default: Text("class org.apache.kafka.clients.consumer.RangeAssignor,class org.apache.kafka.clients.consumer.CooperativeStickyAssignor"), Importance: Medium},
 	{Name: "session.timeout.ms", Type: Int, Default: Text("45000"), Importance: High},
 	{Name: "value.deserializer", Type: Class, Default: Required(), Importance: High},
 	{Name: "client.dns.lookup", Type: String, Default: Text("use_all_dns_ips"), Importance: Medium, Validator: OneOf("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only")},

@@ -149,7 +149,7 @@ func Merge(name string, parts ...Report) ConfigInfos {
 	}
 	for _, known := range []bool{false, true} {
 		for _, info := range infos {
-			if (info.Definition != nil) == known {
+			if (info.Definition != nil || isOverride(info.Value.Name)) == known {
 				out.Configs = append(out.Configs, info)
 				out.ErrorCount += len(info.Value.Errors)
 			}
@@ -157,6 +157,9 @@ func Merge(name string, parts ...Report) ConfigInfos {
 	}
 	return out
 }
+
+// isOverride tells settings of clients, which stand behind all others also when nothing is known about them.
+func isOverride(name string) bool { return strings.Contains(name, ".override.") }
 
 // replace returns the later finding. Errors about a key that was not known yet stay,
 // and so does the one about null: null is refused for every key, also where the

@@ -198,13 +198,13 @@ func orNull(v Validator) Validator {
 }
 
 // versionRange accepts null, "latest" and the version ranges of KIP-891.
-var versionRange = Check("version, or range of versions", func(name string, value any) error {
+var versionRange = Check("version, or range of versions", func(_ string, value any) error {
 	s, ok := value.(string)
 	if !ok {
 		return nil
 	}
 	if _, err := ParseVersionRange(s); err != nil {
-		return Invalid(name, value, err.Error())
+		return err // in Kafka's words, which name no key
 	}
 	return nil
 })

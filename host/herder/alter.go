@@ -378,6 +378,9 @@ func readSinkChanges(changes []OffsetChange) ([]plugin.KafkaOffsetChange, error)
 		if topic == nil {
 			return nil, failed(BadRequest, "Kafka topic names must be valid strings and may not be null")
 		}
+		if number == nil {
+			return nil, failed(BadRequest, "Kafka partitions must be valid numbers and may not be null")
+		}
 		n, err := strconv.ParseInt(javaText(number), 10, 32)
 		if err != nil {
 			return nil, failed(BadRequest, "Failed to parse the following Kafka partition value in the provided offsets: '%s'. "+

@@ -28,18 +28,25 @@ const (
 // Validate implements Herder.
 func (s *core) Validate(ctx context.Context, class string, cfg Config) (ConfigInfos, error) {
 	given := cfg.class()
-	if given == "" {
-		return ConfigInfos{}, noType(cfg)
-	}
-	if !sameClass(given, class) {
+	switch {
+	case cfg["connector.class"] != nil && !sameClass(given, class):
 		return ConfigInfos{}, failed(BadRequest, "Included connector type %s does not match request type %s", given, class)
+	case given == "":
+		return ConfigInfos{}, noType(cfg)
 	}
 	return s.validate(ctx, "", cfg)
 }
 
 // sameClass compares as Kafka Connect does: by the end of the names, without "Connector".
 func sameClass(given, asked string) bool {
-	return strings.HasSuffix(strings.TrimSuffix(given, "Connector"), strings.TrimSuffix(asked, "Connector"))
+	return strings.HasSuffix(withoutConnector(given), withoutConnector(asked))
+}
+
+func withoutConnector(class string) string {
+	if short := strings.TrimSuffix(class, "Connector"); short != "" {
+		return short
+	}
+	return class
 }
 
 func (c Config) class() string {

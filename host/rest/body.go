@@ -48,6 +48,7 @@ func open(r *http.Request) (*reader, error) {
 	case !utf8.Valid(text):
 		return nil, &bodyError{status: http.StatusBadRequest, reason: "it is not UTF-8"}
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark says nothing here
 	in := &reader{text: text, dec: json.NewDecoder(bytes.NewReader(text))}
 	in.dec.UseNumber()
 	if len(bytes.TrimSpace(text)) == 0 {

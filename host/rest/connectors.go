@@ -107,8 +107,11 @@ func (in *reader) scalarInto(what string, into *string) error {
 
 // locate says where a new connector is, by the name that the client called the worker.
 func locate(w http.ResponseWriter, r *http.Request, name string) {
-	w.Header().Set("Location", baseOf(r)+"/connectors/"+strings.ReplaceAll(url.PathEscape(name), "%2C", ","))
+	w.Header().Set("Location", baseOf(r)+"/connectors/"+plain.Replace(url.PathEscape(name)))
 }
+
+// plain takes back what Kafka Connect leaves as it is; a semicolon is not among it, because parameters begin there.
+var plain = strings.NewReplacer("%2C", ",", "%2A", "*", "%21", "!", "%27", "'", "%28", "(", "%29", ")")
 
 func (a *api) getConnector(w http.ResponseWriter, r *http.Request) {
 	c, err := a.connector(r, param(r, "connector"))
@@ -151,6 +154,10 @@ func (a *api) putConfig(w http.ResponseWriter, r *http.Request) {
 func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
 	cfg, _, err := readConfig(r)
 	if err != nil {
+		// As in Kafka Connect, what is not there comes before what is empty.
+		if _, missing := a.herder.Connector(param(r, "connector")); missing != nil && (r.ContentLength == 0 || r.ContentLength == int64(len("null"))) {
+			err = missing
+		}
 		refuse(w, err)
 		return
 	}

@@ -20,7 +20,7 @@ func contextWithRoute(ctx context.Context, route *chi.Context) context.Context {
 // negotiated refuses what the client or the server cannot read, and gives the handler its time.
 func negotiated(method string, handle http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if hasBody(method) && !sendsJSON(r) {
+		if (hasBody(method) || method == http.MethodDelete && r.ContentLength != 0) && !sendsJSON(r) {
 			// Kafka Connect answers with a content type only to a request that has none itself.
 			if r.Header.Get("Content-Type") == "" {
 				problem(w, http.StatusUnsupportedMediaType, httpText(http.StatusUnsupportedMediaType))
@@ -54,7 +54,12 @@ func sendsJSON(r *http.Request) bool {
 		return r.ContentLength == 0 // no body, as in PUT pause
 	}
 	media, _, err := mime.ParseMediaType(given)
-	return err == nil && media == jsonType
+	return err == nil && isJSON(media)
+}
+
+// isJSON tells whether a media type, or a pattern of them, may be JSON.
+func isJSON(media string) bool {
+	return media == jsonType || media == "*/*" || media == "application/*"
 }
 
 func acceptsJSON(accept []string) bool {
@@ -63,11 +68,9 @@ func acceptsJSON(accept []string) bool {
 	}
 	for _, line := range accept {
 		for part := range strings.SplitSeq(line, ",") {
-			media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
-			if err != nil || params["q"] == "0" {
-				continue
-			}
-			if media == jsonType || media == "*/*" || media == "application/*" {
+			// As Kafka Connect, which also takes an empty header for none, and does not read q=0 as a no.
+			media, _, err := mime.ParseMediaType(strings.TrimSpace(part))
+			if strings.TrimSpace(line) == "" || err == nil && isJSON(media) {
 				return true
 			}
 		}

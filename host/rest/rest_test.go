@@ -363,7 +363,7 @@ func FuzzBody(f *testing.F) {
 			if err != nil && !errors.As(err, &malformed) {
 				t.Fatalf("%q: %v is no error for the client", body, err)
 			}
-			if err == nil && !json.Valid([]byte(body)) {
+			if err == nil && !json.Valid([]byte(strings.TrimPrefix(body, "\ufeff"))) {
 				t.Fatalf("%q was accepted", body)
 			}
 		}

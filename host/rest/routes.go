@@ -70,7 +70,14 @@ func serve(table map[string]methods, o Options) http.Handler {
 	r := chi.NewRouter()
 	// What does not exist is told to insiders only, like everything.
 	r.NotFound(g.protect(http.MethodOptions, "", func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusNotFound) }))
-	r.MethodNotAllowed(g.protect(http.MethodOptions, "", func(w http.ResponseWriter, _ *http.Request) { bare(w, http.StatusMethodNotAllowed) }))
+	r.MethodNotAllowed(g.protect(http.MethodOptions, "", func(w http.ResponseWriter, req *http.Request) {
+		// The router says so of every path when it does not know the method.
+		if !r.Match(chi.NewRouteContext(), http.MethodOptions, chi.RouteContext(req.Context()).RoutePath) {
+			bare(w, http.StatusNotFound)
+			return
+		}
+		bare(w, http.StatusMethodNotAllowed)
+	}))
 	for path, methods := range table {
 		mount(r, g, path, methods)
 	}

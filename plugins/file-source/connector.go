@@ -79,6 +79,9 @@ func (c *connector) AlterOffsets(_ context.Context, cfg connect.Config, offsets 
 			"This is because stdin is used for input and offsets are not tracked.")
 	}
 	for _, o := range offsets {
+		if o.Partition == nil && o.Offset == nil {
+			continue // nothing is set
+		}
 		if o.Partition == nil {
 			return errors.New("Partition objects cannot be null") //nolint:staticcheck // Kafka's words
 		}

@@ -112,6 +112,7 @@ func TestAlteredOffsetsAreCheckedAsKafkaDoes(t *testing.T) {
 		want      string
 	}{
 		{nil, at(int64(3)), "Partition objects cannot be null"},
+		{nil, nil, ""},
 		{map[string]any{}, at(int64(3)), "Partition objects should contain the key 'filename'"},
 		{map[string]any{"file": "/x"}, at(int64(1)), "Partition objects should contain the key 'filename'"},
 		{ok, nil, ""},

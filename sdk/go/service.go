@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -184,6 +185,9 @@ func validated(def *ConfigDef, cfg Config, issues []ConfigIssue) []*pluginv1.Con
 		k := &def.keys[i]
 		v := &pluginv1.ConfigValue{Name: k.Name, Visible: true, RecommendedValues: k.ValidValues}
 		if text, ok := def.value(k, cfg); ok {
+			if k.Type == TypeString {
+				text = strings.TrimSpace(text) // as Kafka Connect reads and shows it
+			}
 			v.Value = &text
 		}
 		if k.Recommend != nil {
