@@ -34,7 +34,7 @@ func Main(version string) int {
 	}()
 	a := &app{version: version}
 	return cli.Run(ctx, cli.Commands{
-		Version: version, Standalone: a.standalone, Distributed: a.distributed, Dev: a.dev, Plugins: a.plugins, Transform: transformLab, DeadLetters: deadLetters{}, ParseConnector: parseConnector, IsSecret: config.IsSecretName,
+		Version: version, Standalone: a.standalone, Distributed: a.distributed, Dev: a.dev, Plugins: a.plugins, Doctor: a.doctor, Transform: transformLab, DeadLetters: deadLetters{}, ParseConnector: parseConnector, IsSecret: config.IsSecretName,
 	}, os.Args[1:])
 }
 

@@ -21,6 +21,8 @@ type Commands struct {
 	Distributed func(context.Context, Standalone) error
 	Dev         func(context.Context, Dev) error
 	Plugins     func(context.Context, PluginSource) (PluginListing, error)
+	// Doctor checks what a worker with this file needs: plugins, addresses, broker, topics, rights.
+	Doctor      func(ctx context.Context, workerFile string) ([]Finding, error)
 	DeadLetters DeadLetters
 	// Transform runs records through a chain and hands over a result for each.
 	Transform func(ctx context.Context, o Lab, emit func(LabResult) error) error
@@ -133,7 +135,7 @@ func newRoot(c Commands) *cobra.Command {
 	r := &remote{commands: c}
 	root.AddCommand(
 		newStandalone(c, &logging), newDistributed(c, &logging), newDev(c, &logging), newConnector(r), newPlugin(c, r, &logging),
-		newTransform(c), newDLQ(c), newWorker(r), newTopic(r), newDoctor(r), newContext(r), newVersion(c),
+		newTransform(c), newDLQ(c), newWorker(r), newTopic(r), newDoctor(c, r), newContext(r), newVersion(c),
 	)
 	wrapUsage(root)
 	return root

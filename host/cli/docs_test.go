@@ -64,10 +64,6 @@ never sent twice.
 
     source <(tailrace completion bash)
 
-## Not there yet
-
-What ` + "`doctor`" + ` cannot learn from the REST API: the internal topics, and rights on the Kafka cluster that nobody has used yet.
-
 ## Commands
 `
 

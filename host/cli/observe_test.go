@@ -59,14 +59,14 @@ func TestDoctorTellsOfDeathsAndOfBrokersThatTasksCannotReach(t *testing.T) {
 		{"plugin":"p","connector":"shaky","pid":2,"restarts":4,"last_exit":{"cause":"signal","signal":"killed"}},
 		{"plugin":"p","connector":"greedy","pid":0,"last_exit":{"cause":"memory limit","detail":"it used 300 MiB"}}]`), &processes))
 	found := diagnose(facts{about: client.About{KafkaClusterID: "k"}, plugins: []client.Plugin{{}}, processes: processes, brokers: map[string]string{"well": "task 0: refused"}})
-	by := map[string]finding{}
+	by := map[string]Finding{}
 	for _, f := range found {
 		by[f.Check] = f
 	}
-	require.Equal(t, trouble, by["Kafka for connector well"].Verdict)
-	require.Equal(t, warning, by["plugin process of shaky"].Verdict)
+	require.Equal(t, Trouble, by["Kafka for connector well"].Verdict)
+	require.Equal(t, Warning, by["plugin process of shaky"].Verdict)
 	require.Contains(t, by["plugin process of shaky"].Found, "signal killed) and was started again 4 times")
-	require.Equal(t, trouble, by["plugin process of greedy"].Verdict)
+	require.Equal(t, Trouble, by["plugin process of greedy"].Verdict)
 	require.Contains(t, by["plugin process of greedy"].Fix, "memory")
 	require.NotContains(t, by, "plugin process of well")
 }
