@@ -22,6 +22,7 @@ import (
 	"github.com/tailrace/tailrace/host/rest"
 	"github.com/tailrace/tailrace/host/store"
 	"github.com/tailrace/tailrace/host/tlsconfig"
+	"github.com/tailrace/tailrace/host/tracing"
 	"github.com/tailrace/tailrace/host/worker"
 )
 
@@ -51,6 +52,7 @@ type parts struct {
 	processes  *plugin.Host
 	worker     *worker.Worker
 	events     *observe.Events
+	tracing    *tracing.Provider
 	stopping   context.Context //nolint:containedctx // the signal that ends run
 	herder     herder.Herder
 	// load makes the connector of a file; nil in a cluster, which keeps its connectors itself.
@@ -164,6 +166,12 @@ func (p *parts) startBase(ctx context.Context) (base, error) {
 	if err := p.secure(); err != nil {
 		return base{}, err
 	}
+	traces, err := tracing.Open(ctx, tracing.Options{Getenv: os.Getenv, Version: p.version, WorkerID: p.advertised.Host, Logger: p.logger})
+	if err != nil {
+		return base{}, err
+	}
+	p.tracing = traces
+	p.onClose(p.tracing.Close)
 	host, catalogue, err := openPlugins(p.settings.PluginPath, p.version, p.logger, p.events) //nolint:contextcheck // lives until close
 	if err != nil {
 		return base{}, err
@@ -182,7 +190,7 @@ func (p *parts) newWorker(b base, offsets store.OffsetStore) func(worker.Listene
 	return func(l worker.Listener) herder.Worker {
 		w := worker.New(worker.Config{
 			Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Offsets: offsets, Listener: p.events.Listener(l), Logger: p.logger,
-			LogLevel: p.levels.ConnectorLevel,
+			LogLevel: p.levels.ConnectorLevel, Tracing: p.tracing,
 		})
 		p.levels.OnChange(w.ApplyLogLevels)
 		p.worker = w

@@ -49,6 +49,15 @@ var hostCapabilities = []pluginv1.Capability{
 	pluginv1.Capability_CAPABILITY_METRICS,
 }
 
+// capabilitiesFor is what this host offers to a task.
+func capabilitiesFor(traced bool) []pluginv1.Capability {
+	list := slices.Clone(hostCapabilities)
+	if traced {
+		list = append(list, pluginv1.Capability_CAPABILITY_TRACES)
+	}
+	return list
+}
+
 // Capabilities is a set of optional powers.
 type Capabilities []Capability
 

@@ -23,6 +23,8 @@ type SinkStart struct {
 	CreditBytes int64             // bytes of records that may be under way
 	LogLevel    slog.Level
 	Paused      bool
+	// Traced asks how long each put took that Send gave a traceparent for.
+	Traced bool
 }
 
 // SinkPartition is a Kafka partition under its id on a stream. Ids are chosen by the caller, from 1, and never used again.
@@ -59,6 +61,10 @@ type Revoked struct {
 type Accepted struct {
 	Through uint64
 	Bytes   int64
+	// PutBegan is when the put that ended with Through began, by the plugin's clock, and PutTook how long it took; a zero
+	// time when that is not known.
+	PutBegan time.Time
+	PutTook  time.Duration
 }
 
 // Flushed answers SendFlush with what may be committed (I-2). Nothing may be committed when Err is set. Offsets beyond what
@@ -132,7 +138,7 @@ func (i *Instance) OpenSink(ctx context.Context, start SinkStart) (*SinkStream, 
 	s := &SinkStream{conversation: conversation, nextSeq: 1, partitions: make(map[uint32]int64)}
 	err = s.request(&pluginv1.RunSinkRequest{Frame: &pluginv1.RunSinkRequest_Start{Start: &pluginv1.StartSink{
 		Connector: start.Connector, Name: start.Name, Task: uint32(start.Task), Config: start.Config,
-		CreditBytes: uint64(start.CreditBytes), HostCapabilities: hostCapabilities,
+		CreditBytes: uint64(start.CreditBytes), HostCapabilities: capabilitiesFor(start.Traced),
 		LogLevel: logLevel(start.LogLevel), Paused: start.Paused,
 	}}})
 	if err != nil {
@@ -183,7 +189,7 @@ func (s *SinkStream) event(m *pluginv1.RunSinkResponse) (SinkEvent, error) {
 			Token: f.Revoked.GetToken(), Offsets: s.committable(f.Revoked.GetOffsets()), Err: optionalError(f.Revoked.GetError()),
 		}, nil
 	case *pluginv1.RunSinkResponse_Accepted:
-		return s.accept(f.Accepted.GetThroughSeq())
+		return s.accept(f.Accepted)
 	case *pluginv1.RunSinkResponse_Flushed:
 		return Flushed{
 			Token: f.Flushed.GetToken(), Offsets: s.committable(f.Flushed.GetOffsets()), Err: optionalError(f.Flushed.GetError()),
@@ -215,7 +221,8 @@ func (s *SinkStream) event(m *pluginv1.RunSinkResponse) (SinkEvent, error) {
 	return nil, nil // a frame that this host does not know is ignored by rule
 }
 
-func (s *SinkStream) accept(through uint64) (SinkEvent, error) {
+func (s *SinkStream) accept(m *pluginv1.Accepted) (SinkEvent, error) {
+	through := m.GetThroughSeq()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if through >= s.nextSeq {
@@ -231,7 +238,9 @@ func (s *SinkStream) accept(through uint64) (SinkEvent, error) {
 		s.outstanding = s.outstanding[1:]
 	}
 	s.sentBytes -= freed
-	return Accepted{Through: through, Bytes: freed}, nil
+	accepted := Accepted{Through: through, Bytes: freed}
+	accepted.PutBegan, accepted.PutTook = wire.ReadCallTime(m.GetPut())
+	return accepted, nil
 }
 
 // committable takes out what must not be committed: positions beyond what was sent (Kafka Connect ignores them too, and a
@@ -318,14 +327,14 @@ func (s *SinkStream) Schemas() *wire.SchemaWriter { return &s.schemas }
 // Send puts records: one put with a batch for each partition, all within the limit of a frame. New schemas are sent
 // before. The builders may be reset when it returns. It returns the sequence number of the last record and what the
 // records take from the credit, which Accepted gives back; the caller keeps within CreditBytes. A call without batches is
-// a put of nothing.
-func (s *SinkStream) Send(batches ...*wire.SinkBatchBuilder) (lastSeq uint64, bytes int64, err error) {
+// a put of nothing. The plugin's requests to its target belong to the span of traceparent, unless that is empty.
+func (s *SinkStream) Send(traceparent string, batches ...*wire.SinkBatchBuilder) (lastSeq uint64, bytes int64, err error) {
 	for _, definition := range s.schemas.Pending() {
 		if err := s.request(&pluginv1.RunSinkRequest{Frame: &pluginv1.RunSinkRequest_Schema{Schema: definition}}); err != nil {
 			return 0, 0, err
 		}
 	}
-	records := &pluginv1.Records{Batches: make([]*pluginv1.SinkBatch, 0, len(batches))}
+	records := &pluginv1.Records{Batches: make([]*pluginv1.SinkBatch, 0, len(batches)), Traceparent: traceparent}
 	count := 0
 	for _, builder := range batches {
 		m, err := builder.Message()

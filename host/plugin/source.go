@@ -36,6 +36,8 @@ type SourceStart struct {
 	Paused      bool
 	// ExactlyOnce tells the task that its offsets are stored exactly once with the records.
 	ExactlyOnce bool
+	// Traced asks how long each poll took.
+	Traced bool
 }
 
 // SourceEvent is what a source task tells: Started, ReadOffsets, PartitionDefined, *wire.SourceBatch, Transaction,
@@ -103,9 +105,9 @@ func (i *Instance) OpenSource(ctx context.Context, start SourceStart) (*SourceSt
 	}
 	s := &SourceStream{conversation: conversation, nextSeq: 1}
 	s.credit.Store(start.CreditBytes)
-	host := hostCapabilities
+	host := capabilitiesFor(start.Traced)
 	if start.ExactlyOnce {
-		host = append(host[:len(host):len(host)], pluginv1.Capability_CAPABILITY_EXACTLY_ONCE)
+		host = append(host, pluginv1.Capability_CAPABILITY_EXACTLY_ONCE)
 	}
 	err = s.request(&pluginv1.RunSourceRequest{Frame: &pluginv1.RunSourceRequest_Start{Start: &pluginv1.StartSource{
 		Connector: start.Connector, Name: start.Name, Task: uint32(start.Task), Config: start.Config,

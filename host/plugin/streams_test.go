@@ -101,7 +101,7 @@ func runSink(instance *Instance, script string) (Flushed, error) {
 				builder.EndValue(0)
 				builder.EndHeaders()
 			}
-			_, _, err = stream.Send(&builder)
+			_, _, err = stream.Send("", &builder)
 		case Accepted:
 			err = stream.SendFlush(7, e.Through)
 		case Flushed:

@@ -10,6 +10,7 @@ import (
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/tracing"
 	"github.com/tailrace/tailrace/host/transform"
 	"github.com/tailrace/tailrace/sdk/go/wire"
 )
@@ -103,7 +104,7 @@ type SourceStream interface {
 type SinkStream interface {
 	Recv() (plugin.SinkEvent, error)
 	Schemas() *wire.SchemaWriter
-	Send(batches ...*wire.SinkBatchBuilder) (lastSeq uint64, bytes int64, err error)
+	Send(traceparent string, batches ...*wire.SinkBatchBuilder) (lastSeq uint64, bytes int64, err error)
 	SendAssign(token uint64, partitions []plugin.SinkPartition) error
 	SendRevoke(token uint64, ids []uint32, lost bool, deadline time.Duration) error
 	Forget(ids []uint32)
@@ -246,6 +247,8 @@ type SourceConfig struct {
 	Timing   Timing
 	Listener Listener
 	Logger   *slog.Logger
+	// Tracer records batches; nil for none.
+	Tracer *tracing.Tracer
 }
 
 // SinkConfig is what a sink task needs.
@@ -277,6 +280,8 @@ type SinkConfig struct {
 	Timing   Timing
 	Listener Listener
 	Logger   *slog.Logger
+	// Tracer records batches; nil for none.
+	Tracer *tracing.Tracer
 }
 
 // What the runners need is what the packages below offer.

@@ -87,7 +87,7 @@ func (s *scriptedSink) Recv() (plugin.SinkEvent, error) {
 
 func (s *scriptedSink) Schemas() *wire.SchemaWriter { return &s.writer }
 
-func (s *scriptedSink) Send(batches ...*wire.SinkBatchBuilder) (uint64, int64, error) {
+func (s *scriptedSink) Send(_ string, batches ...*wire.SinkBatchBuilder) (uint64, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, def := range s.writer.Pending() {

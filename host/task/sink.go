@@ -128,6 +128,7 @@ type sinkRun struct {
 	reported     reported
 	recent       recentFetches
 	rate         errorRate
+	traces       putTraces
 	handled      uint64 // records that were read and converted or refused
 }
 
@@ -157,6 +158,7 @@ func newSinkRun(ctx context.Context, s *Sink) *sinkRun {
 	r.converter = sinkConverter{Converters: retry.with(s.cfg.Converters), errant: r.unconvertible}
 	r.reported = reported{}
 	r.rate = newErrorRate(s.cfg.Errors)
+	r.traces.tracer = s.cfg.Tracer
 	r.fates.news, r.fates.poke = make(chan struct{}, 1), r.waker.wake
 	if s.cfg.OpenDeadLetters != nil {
 		r.recent.limitBytes = s.cfg.CreditBytes
@@ -252,6 +254,7 @@ func (r *sinkRun) pump() {
 	used, records := int64(0), 0
 	frame := r.builders[:0]
 	first := len(r.segments)
+	r.traces.begin()
 	for r.fetchRun < len(runs) && used < budget && records < r.cfg.MaxPutRecords {
 		run := &runs[r.fetchRun]
 		pos, mine := r.positions.byTP[kafka.TopicPartition{Topic: run.Topic, Partition: run.Partition}]
@@ -266,6 +269,7 @@ func (r *sinkRun) pump() {
 		next, ok := r.converter.run(b, run, from, budget-used, r.cfg.MaxPutRecords-records, alone)
 		r.handled += uint64(next - from)
 		r.fetchNext = next
+		r.traces.see(run, from, next)
 		if next > from {
 			pos.consumed = run.Offset(next-1) + 1
 		}
@@ -286,7 +290,7 @@ func (r *sinkRun) pump() {
 		r.dropFetch()
 	}
 	if len(frame) > 0 {
-		r.send(frame, first)
+		r.send(frame, first, records)
 		return
 	}
 	r.blocked = r.fetch != nil // the next record waits for more credit
@@ -301,8 +305,8 @@ func (r *sinkRun) builder(i int) *wire.SinkBatchBuilder {
 	return r.builders[i]
 }
 
-func (r *sinkRun) send(frame []*wire.SinkBatchBuilder, firstSegment int) {
-	lastSeq, bytes, err := r.stream.Send(frame...)
+func (r *sinkRun) send(frame []*wire.SinkBatchBuilder, firstSegment, records int) {
+	lastSeq, bytes, err := r.stream.Send(r.traces.traceparent(records), frame...)
 	if err != nil {
 		r.logger.Debug("a frame could not be sent to the plugin", "error", err) // the reader finds out why
 		r.over = true
@@ -313,6 +317,7 @@ func (r *sinkRun) send(frame []*wire.SinkBatchBuilder, firstSegment int) {
 		r.segments[i].firstSeq = seq
 		seq += uint64(r.segments[i].count)
 	}
+	r.traces.wentOut(lastSeq)
 	r.lastSeq = lastSeq
 	r.inFlight += bytes
 	r.snap.Batches++

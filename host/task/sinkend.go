@@ -38,6 +38,7 @@ func (r *sinkRun) finish() {
 		r.stream.Close()
 	}
 	r.workers.Wait()
+	r.traces.giveUp()
 	if r.cause != nil {
 		r.enter(Failed, r.cause)
 	} else {

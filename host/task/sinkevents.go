@@ -16,6 +16,7 @@ func (r *sinkRun) open() {
 	start := plugin.SinkStart{
 		Epoch: r.epoch, Connector: r.cfg.ConnectorType, Name: r.cfg.ID.Connector, Task: r.cfg.ID.Task,
 		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.level, Paused: r.paused,
+		Traced: r.cfg.Tracer != nil,
 	}
 	r.epoch++
 	r.opening, r.started, r.assigned, r.over = true, false, false, false
@@ -111,6 +112,7 @@ func (r *sinkRun) takeStream(o openedSink) {
 	r.inFlight, r.lastSeq, r.accepted, r.segments = 0, 0, 0, nil
 	r.flushToken, r.blocked = 0, false
 	r.safe, r.timed = 0, 0
+	r.traces.giveUp()
 }
 
 func (r *sinkRun) handle(e sinkEvent) {
@@ -146,6 +148,7 @@ func (r *sinkRun) handle(e sinkEvent) {
 		r.accepted = event.Through
 		r.inFlight -= event.Bytes
 		r.blocked = false
+		r.traces.accepted(event)
 		r.publish()
 	case plugin.Flushed:
 		r.flushedAs(event)
@@ -285,7 +288,7 @@ func (r *sinkRun) tick(now time.Time) {
 	r.flushSoon = false
 	if due && r.inFlight == 0 && !r.paused {
 		// A put of nothing, for tasks that work by time.
-		if _, _, err := r.stream.Send(); err != nil {
+		if _, _, err := r.stream.Send(""); err != nil {
 			r.sentFrame(err)
 			return
 		}

@@ -159,6 +159,7 @@ func (r *sourceRun) open(ctx context.Context) error {
 	stream, err := r.cfg.Open(openCtx, plugin.SourceStart{
 		Epoch: r.cfg.Epoch, Connector: r.cfg.ConnectorType, Name: r.cfg.ID.Connector, Task: r.cfg.ID.Task,
 		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.level, Paused: paused,
+		Traced: r.cfg.Tracer != nil,
 	})
 	if err != nil {
 		return err

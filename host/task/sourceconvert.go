@@ -7,6 +7,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/kafka"
+	"github.com/tailrace/tailrace/host/tracing"
 	"github.com/tailrace/tailrace/host/transform"
 	"github.com/tailrace/tailrace/sdk/go/data"
 	"github.com/tailrace/tailrace/sdk/go/wire"
@@ -32,6 +33,7 @@ type preparedBatch struct {
 	// buffer holds converted bytes; it goes back to the pool when Kafka has the batch.
 	buffer *[]byte
 	ticket ticket
+	trace  *tracing.Source // nil without traces
 }
 
 // count is the number of records that the task sent.
@@ -73,6 +75,7 @@ type sourceConverter struct {
 	offsets            offsetTracker
 	headerScratch      []header
 	batch              *transform.Batch // only with transforms
+	trace              *tracing.Source  // of the next batch; nil without traces
 }
 
 // columnForm remembers how the last schema of a column is converted.
@@ -99,6 +102,7 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 	}
 	p := &preparedBatch{
 		kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost(), topics: b.Topics(),
+		trace: c.trace,
 	}
 	var dst []byte
 	schemas, topics := b.Schemas(), b.Topics()
@@ -137,6 +141,9 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 			for i := range c.headerScratch {
 				p.kafka.AppendHeader(c.headerScratch[i].name, c.headerScratch[i].value)
 			}
+			if p.trace != nil {
+				c.propagate(p)
+			}
 		}
 		if err != nil && !c.skip(p, c.errants.record(&r, schemas, topics[r.Topic]), &r, b, cur.Seq(), refusal{stage: stage, class: c.class(stage), err: err}) {
 			break
@@ -151,6 +158,19 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 	p.bytes = p.kafka.Bytes()
 	p.offsets = c.offsets.list(schemas)
 	return p
+}
+
+// propagate gives the record appended last the trace of its batch, unless it came with one of its own.
+func (c *sourceConverter) propagate(p *preparedBatch) {
+	for i := range c.headerScratch {
+		if c.headerScratch[i].name == tracing.Traceparent {
+			p.trace.Saw(c.headerScratch[i].value)
+			return
+		}
+	}
+	if value := p.trace.Header(); value != nil {
+		p.kafka.AppendHeader(tracing.Traceparent, value)
+	}
 }
 
 // part converts a key or value through the converter.

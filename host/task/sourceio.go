@@ -10,6 +10,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/tracing"
 	"github.com/tailrace/tailrace/sdk/go/wire"
 )
 
@@ -30,17 +31,30 @@ func (r *sourceRun) read() {
 		}
 		switch e := event.(type) {
 		case *wire.SourceBatch:
-			event = c.convert(e)
+			c.trace = r.trace(e)
+			p := c.convert(e)
+			p.trace.Converted(p.topics, p.kafka.Len())
+			event = p
 		case plugin.PartitionDefined:
 			c.errants.received = append(c.errants.received, e.Partition)
 		}
 		if !r.hand(event) {
 			if p, ok := event.(*preparedBatch); ok {
+				p.trace.GivenUp()
 				p.kafka.Discard()
 			}
 			return
 		}
 	}
+}
+
+// trace begins the span of a batch.
+func (r *sourceRun) trace(b *wire.SourceBatch) *tracing.Source {
+	if r.cfg.Tracer == nil {
+		return nil
+	}
+	began, took := b.Poll()
+	return r.cfg.Tracer.Source(tracing.Call{Began: began, Took: took})
 }
 
 // hand gives an event to the owner; false when the run is over.
@@ -73,11 +87,14 @@ func (r *sourceRun) send() {
 			}
 		}
 		if failed != nil {
+			p.trace.GivenUp()
 			p.kafka.Discard()
 			r.acks.put(ack{batch: p, discarded: true})
 			continue
 		}
+		p.trace.Sending()
 		r.cfg.Producer.Produce(r.runCtx, p.kafka, func(result kafka.BatchResult) {
+			p.trace.Sent(len(result.Failed))
 			r.acks.put(ack{batch: p, records: result.Records, failed: result.Failed, refused: r.refused(result)})
 		})
 	}

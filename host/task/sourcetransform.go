@@ -16,7 +16,7 @@ import (
 // does not read them again after a restart (Kafka Connect forgets these
 // offsets, reference section 5.4.3 and KIP-910).
 func (c *sourceConverter) transformed(b *wire.SourceBatch) *preparedBatch {
-	p := &preparedBatch{kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost()}
+	p := &preparedBatch{kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost(), trace: c.trace}
 	p.buffer, _ = buffers.Get().(*[]byte)
 	dst := (*p.buffer)[:0]
 	c.transformAll(b)
@@ -88,6 +88,9 @@ func (c *sourceConverter) appendTransformed(p *preparedBatch, t *transform.Recor
 	p.kafka.Append(t.Topic, t.Partition, timestamp, key, value)
 	for i := range c.headerScratch {
 		p.kafka.AppendHeader(c.headerScratch[i].name, c.headerScratch[i].value)
+	}
+	if p.trace != nil {
+		c.propagate(p)
 	}
 	return refusal{}, dst
 }

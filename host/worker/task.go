@@ -233,6 +233,7 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 		},
 		Converters: converters, Producer: producer, Offsets: r.w.cfg.Offsets,
 		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.w.cfg.Logger,
+		Tracer: r.w.cfg.Tracing.Task(r.id.Connector, r.id.Task, s.resolved.Connector.Name),
 	}
 	closeAdmin := func() {}
 	if topics := s.connector.Source.TopicCreation; topics != nil && r.w.cfg.Settings.TopicCreationEnable {
@@ -288,6 +289,7 @@ func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings)
 			return consumer, nil
 		},
 		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.w.cfg.Logger,
+		Tracer: r.w.cfg.Tracing.Task(r.id.Connector, r.id.Task, s.resolved.Connector.Name),
 	}
 	sink = task.NewSink(cfg)
 	return &closing{conversation: sink, close: reopen.release}, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/store"
 	"github.com/tailrace/tailrace/host/task"
+	"github.com/tailrace/tailrace/host/tracing"
 )
 
 // Plugins finds a connector class among the installed plugins and says when
@@ -51,6 +52,8 @@ type Config struct {
 	Logger    *slog.Logger
 	// LogLevel is what a connector's plugin is to log; nil means INFO.
 	LogLevel func(connector string) slog.Level
+	// Tracing records what batches go through; nil for nothing.
+	Tracing *tracing.Provider
 }
 
 // Worker runs connectors and tasks. Its methods may be called from any goroutine.

@@ -49,6 +49,9 @@ type Batch struct {
 	appended  int
 	pollAfter time.Duration
 	endTx     []*pluginv1.Transaction
+
+	timed bool // the worker wants to know how long polls take
+	began time.Time
 }
 
 // batchSink is where finished batches go and empty builders come from.
@@ -65,6 +68,7 @@ type unit struct {
 	schemas []*pluginv1.SchemaDef
 	builder *wire.SourceBatchBuilder // nil: no batch
 	endTx   []*pluginv1.Transaction
+	poll    *pluginv1.CallTime // nil unless the worker records traces
 }
 
 // stage is the part of the record under construction that comes next.
@@ -362,6 +366,9 @@ func (b *Batch) flush() {
 	b.endTx = nil
 	if b.builder != nil && b.builder.Len() > 0 {
 		u.builder, b.builder, b.topicSet = b.builder, nil, false
+		if b.timed {
+			u.poll = callTime(b.began)
+		}
 	}
 	if err := b.sink.deliver(u); err != nil {
 		b.fail(err)
@@ -377,4 +384,7 @@ func newBatch(sink batchSink, definesTransactions bool) *Batch {
 // begin prepares the batch for a Poll.
 func (b *Batch) begin() {
 	b.appended, b.pollAfter, b.err, b.stage = 0, -1, nil, stageNone
+	if b.timed {
+		b.began = time.Now()
+	}
 }

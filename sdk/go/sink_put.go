@@ -17,12 +17,17 @@ func (r *sinkRun) records(ctx context.Context, f *pluginv1.Records) error {
 	if err != nil {
 		return err
 	}
+	var took *pluginv1.CallTime
 	for failures := 1; len(batch.parts) > 0 || len(f.GetBatches()) == 0; failures++ {
-		err := r.call(ctx, "put", func(ctx context.Context) error { return r.task.Put(ctx, batch) })
+		began := time.Now()
+		err := r.call(ctx, "put", func(ctx context.Context) error { return r.task.Put(withTraceparent(ctx, f.GetTraceparent()), batch) })
 		if isPanic(err) {
 			return err
 		}
 		if err == nil {
+			if f.GetTraceparent() != "" {
+				took = callTime(began)
+			}
 			err = r.errant.flush(ctx)
 		} else {
 			r.errant.forget(batch.done) // the next try reports the others again
@@ -58,7 +63,8 @@ func (r *sinkRun) records(ctx context.Context, f *pluginv1.Records) error {
 	r.inbox.accepted(f)
 	if through > 0 {
 		r.lastSeq = max(r.lastSeq, through)
-		r.post(ctx, &pluginv1.RunSinkResponse{Frame: &pluginv1.RunSinkResponse_Accepted{Accepted: &pluginv1.Accepted{ThroughSeq: through}}})
+		accepted := &pluginv1.Accepted{ThroughSeq: through, Put: took}
+		r.post(ctx, &pluginv1.RunSinkResponse{Frame: &pluginv1.RunSinkResponse_Accepted{Accepted: accepted}})
 	}
 	return nil
 }

@@ -120,6 +120,9 @@ func (l *sourceLane) next() ([]*pluginv1.RunSourceResponse, bool, error) {
 				if err != nil {
 					return nil, false, err
 				}
+				for _, m := range queue {
+					m.Poll = u.poll
+				}
 				l.queue = queue
 			}
 		default:

@@ -264,6 +264,7 @@ func (r *sourceRun) started() *pluginv1.RunSourceResponse {
 
 func (r *sourceRun) poll(ctx context.Context, task *SourceContext) error {
 	batch := newBatch(r.lane, task.transactions)
+	batch.timed = slices.Contains(r.start.GetHostCapabilities(), pluginv1.Capability_CAPABILITY_TRACES)
 	failures, empty := 0, 0
 	for {
 		pollCtx, ok := r.gate.open(ctx)

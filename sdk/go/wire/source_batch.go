@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	pluginv1 "github.com/tailrace/tailrace/gen/tailrace/plugin/v1"
 )
@@ -167,6 +168,12 @@ type SourceRecord struct {
 type SourceBatch struct {
 	msg     *pluginv1.SourceBatch
 	schemas *SchemaTable
+}
+
+// Poll tells when the poll that made the batch began, by the plugin's clock, and how long it took until the batch was
+// full; a zero time when the plugin does not tell.
+func (b *SourceBatch) Poll() (began time.Time, took time.Duration) {
+	return ReadCallTime(b.msg.GetPoll())
 }
 
 // ReadSourceBatch checks a batch against the dictionaries of its stream.

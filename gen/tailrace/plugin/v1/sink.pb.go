@@ -1148,8 +1148,10 @@ func (x *PartitionPosition) GetOffset() int64 {
 type Records struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sequence number of the first record; they go on through all batches.
-	FirstSeq      uint64       `protobuf:"varint,1,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
-	Batches       []*SinkBatch `protobuf:"bytes,2,rep,name=batches,proto3" json:"batches,omitempty"`
+	FirstSeq uint64       `protobuf:"varint,1,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
+	Batches  []*SinkBatch `protobuf:"bytes,2,rep,name=batches,proto3" json:"batches,omitempty"`
+	// The span of this put, as in the header traceparent of W3C Trace Context; empty when the put is not traced.
+	Traceparent   string `protobuf:"bytes,3,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1196,6 +1198,13 @@ func (x *Records) GetBatches() []*SinkBatch {
 		return x.Batches
 	}
 	return nil
+}
+
+func (x *Records) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 // SinkBatch carries records of one partition in the order of their offsets.
@@ -1359,8 +1368,10 @@ func (x *SinkBatch) GetTopic() []uint32 {
 // Accepted: every record up to through_seq was put; it gives credit back. It
 // does not mean that they are safe: that is Flushed.
 type Accepted struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ThroughSeq    uint64                 `protobuf:"varint,1,opt,name=through_seq,json=throughSeq,proto3" json:"through_seq,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ThroughSeq uint64                 `protobuf:"varint,1,opt,name=through_seq,json=throughSeq,proto3" json:"through_seq,omitempty"`
+	// The put that ended with through_seq; only when its Records named a traceparent.
+	Put           *CallTime `protobuf:"bytes,2,opt,name=put,proto3" json:"put,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1400,6 +1411,13 @@ func (x *Accepted) GetThroughSeq() uint64 {
 		return x.ThroughSeq
 	}
 	return 0
+}
+
+func (x *Accepted) GetPut() *CallTime {
+	if x != nil {
+		return x.Put
+	}
+	return nil
 }
 
 // Flush asks to make every record up to through_seq safe (Kafka Connect's
@@ -2047,10 +2065,11 @@ const file_tailrace_plugin_v1_sink_proto_rawDesc = "" +
 	"\x05error\x18\x03 \x01(\v2\x19.tailrace.plugin.v1.ErrorR\x05error\"I\n" +
 	"\x11PartitionPosition\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x16\n" +
-	"\x06offset\x18\x02 \x01(\x03R\x06offset\"_\n" +
+	"\x06offset\x18\x02 \x01(\x03R\x06offset\"\x81\x01\n" +
 	"\aRecords\x12\x1b\n" +
 	"\tfirst_seq\x18\x01 \x01(\x04R\bfirstSeq\x127\n" +
-	"\abatches\x18\x02 \x03(\v2\x1d.tailrace.plugin.v1.SinkBatchR\abatches\"\xdf\x03\n" +
+	"\abatches\x18\x02 \x03(\v2\x1d.tailrace.plugin.v1.SinkBatchR\abatches\x12 \n" +
+	"\vtraceparent\x18\x03 \x01(\tR\vtraceparent\"\xdf\x03\n" +
 	"\tSinkBatch\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x14\n" +
@@ -2068,10 +2087,11 @@ const file_tailrace_plugin_v1_sink_proto_rawDesc = "" +
 	"\fvalue_length\x18\v \x03(\rR\vvalueLength\x12#\n" +
 	"\rheader_length\x18\f \x03(\rR\fheaderLength\x12\x16\n" +
 	"\x06topics\x18\r \x03(\tR\x06topics\x12\x14\n" +
-	"\x05topic\x18\x0e \x03(\rR\x05topic\"+\n" +
+	"\x05topic\x18\x0e \x03(\rR\x05topic\"[\n" +
 	"\bAccepted\x12\x1f\n" +
 	"\vthrough_seq\x18\x01 \x01(\x04R\n" +
-	"throughSeq\">\n" +
+	"throughSeq\x12.\n" +
+	"\x03put\x18\x02 \x01(\v2\x1c.tailrace.plugin.v1.CallTimeR\x03put\">\n" +
 	"\x05Flush\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\x04R\x05token\x12\x1f\n" +
 	"\vthrough_seq\x18\x02 \x01(\x04R\n" +
@@ -2170,6 +2190,7 @@ var file_tailrace_plugin_v1_sink_proto_goTypes = []any{
 	(Capability)(0),             // 37: tailrace.plugin.v1.Capability
 	(LogLevel)(0),               // 38: tailrace.plugin.v1.LogLevel
 	(*Error)(nil),               // 39: tailrace.plugin.v1.Error
+	(*CallTime)(nil),            // 40: tailrace.plugin.v1.CallTime
 }
 var file_tailrace_plugin_v1_sink_proto_depIdxs = []int32{
 	3,  // 0: tailrace.plugin.v1.RunSinkRequest.start:type_name -> tailrace.plugin.v1.StartSink
@@ -2209,19 +2230,20 @@ var file_tailrace_plugin_v1_sink_proto_depIdxs = []int32{
 	39, // 34: tailrace.plugin.v1.Revoked.error:type_name -> tailrace.plugin.v1.Error
 	11, // 35: tailrace.plugin.v1.Records.batches:type_name -> tailrace.plugin.v1.SinkBatch
 	0,  // 36: tailrace.plugin.v1.SinkBatch.timestamp_type:type_name -> tailrace.plugin.v1.TimestampType
-	9,  // 37: tailrace.plugin.v1.Flushed.offsets:type_name -> tailrace.plugin.v1.PartitionPosition
-	39, // 38: tailrace.plugin.v1.Flushed.error:type_name -> tailrace.plugin.v1.Error
-	9,  // 39: tailrace.plugin.v1.OffsetsCommitted.offsets:type_name -> tailrace.plugin.v1.PartitionPosition
-	9,  // 40: tailrace.plugin.v1.Seek.offsets:type_name -> tailrace.plugin.v1.PartitionPosition
-	9,  // 41: tailrace.plugin.v1.Sought.offsets:type_name -> tailrace.plugin.v1.PartitionPosition
-	21, // 42: tailrace.plugin.v1.RecordErrors.records:type_name -> tailrace.plugin.v1.RecordError
-	39, // 43: tailrace.plugin.v1.RecordError.error:type_name -> tailrace.plugin.v1.Error
-	39, // 44: tailrace.plugin.v1.RecordErrorsHandled.error:type_name -> tailrace.plugin.v1.Error
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	40, // 37: tailrace.plugin.v1.Accepted.put:type_name -> tailrace.plugin.v1.CallTime
+	9,  // 38: tailrace.plugin.v1.Flushed.offsets:type_name -> tailrace.plugin.v1.PartitionPosition
+	39, // 39: tailrace.plugin.v1.Flushed.error:type_name -> tailrace.plugin.v1.Error
+	9,  // 40: tailrace.plugin.v1.OffsetsCommitted.offsets:type_name -> tailrace.plugin.v1.PartitionPosition
+	9,  // 41: tailrace.plugin.v1.Seek.offsets:type_name -> tailrace.plugin.v1.PartitionPosition
+	9,  // 42: tailrace.plugin.v1.Sought.offsets:type_name -> tailrace.plugin.v1.PartitionPosition
+	21, // 43: tailrace.plugin.v1.RecordErrors.records:type_name -> tailrace.plugin.v1.RecordError
+	39, // 44: tailrace.plugin.v1.RecordError.error:type_name -> tailrace.plugin.v1.Error
+	39, // 45: tailrace.plugin.v1.RecordErrorsHandled.error:type_name -> tailrace.plugin.v1.Error
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_tailrace_plugin_v1_sink_proto_init() }

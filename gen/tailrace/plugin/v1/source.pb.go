@@ -1036,7 +1036,9 @@ type SourceBatch struct {
 	// Column: schema id of the offset, a STRUCT whose field names are the keys
 	// of the offset map; 0 = a map without a schema. Default 0. A record with an
 	// offset_length of 0 does not move the offset of its partition.
-	OffsetSchema  []uint32 `protobuf:"varint,15,rep,packed,name=offset_schema,json=offsetSchema,proto3" json:"offset_schema,omitempty"`
+	OffsetSchema []uint32 `protobuf:"varint,15,rep,packed,name=offset_schema,json=offsetSchema,proto3" json:"offset_schema,omitempty"`
+	// The poll that made the batch.
+	Poll          *CallTime `protobuf:"bytes,16,opt,name=poll,proto3" json:"poll,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1172,6 +1174,13 @@ func (x *SourceBatch) GetSourcePartition() []uint32 {
 func (x *SourceBatch) GetOffsetSchema() []uint32 {
 	if x != nil {
 		return x.OffsetSchema
+	}
+	return nil
+}
+
+func (x *SourceBatch) GetPoll() *CallTime {
+	if x != nil {
+		return x.Poll
 	}
 	return nil
 }
@@ -1483,7 +1492,7 @@ const file_tailrace_plugin_v1_source_proto_rawDesc = "" +
 	"ResumeTask\"<\n" +
 	"\fPartitionDef\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x1c\n" +
-	"\tpartition\x18\x02 \x01(\fR\tpartition\"\xee\x03\n" +
+	"\tpartition\x18\x02 \x01(\fR\tpartition\"\xa0\x04\n" +
 	"\vSourceBatch\x12\x1b\n" +
 	"\tfirst_seq\x18\x01 \x01(\x04R\bfirstSeq\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x14\n" +
@@ -1502,7 +1511,8 @@ const file_tailrace_plugin_v1_source_proto_rawDesc = "" +
 	"\rheader_length\x18\f \x03(\rR\fheaderLength\x12#\n" +
 	"\roffset_length\x18\r \x03(\rR\foffsetLength\x12)\n" +
 	"\x10source_partition\x18\x0e \x03(\rR\x0fsourcePartition\x12#\n" +
-	"\roffset_schema\x18\x0f \x03(\rR\foffsetSchema\"^\n" +
+	"\roffset_schema\x18\x0f \x03(\rR\foffsetSchema\x120\n" +
+	"\x04poll\x18\x10 \x01(\v2\x1c.tailrace.plugin.v1.CallTimeR\x04poll\"^\n" +
 	"\vTransaction\x12=\n" +
 	"\x06action\x18\x01 \x01(\x0e2%.tailrace.plugin.v1.TransactionActionR\x06action\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\"7\n" +
@@ -1570,7 +1580,8 @@ var file_tailrace_plugin_v1_source_proto_goTypes = []any{
 	(*Metrics)(nil),              // 25: tailrace.plugin.v1.Metrics
 	(Capability)(0),              // 26: tailrace.plugin.v1.Capability
 	(LogLevel)(0),                // 27: tailrace.plugin.v1.LogLevel
-	(*Error)(nil),                // 28: tailrace.plugin.v1.Error
+	(*CallTime)(nil),             // 28: tailrace.plugin.v1.CallTime
+	(*Error)(nil),                // 29: tailrace.plugin.v1.Error
 }
 var file_tailrace_plugin_v1_source_proto_depIdxs = []int32{
 	4,  // 0: tailrace.plugin.v1.RunSourceRequest.start:type_name -> tailrace.plugin.v1.StartSource
@@ -1599,13 +1610,14 @@ var file_tailrace_plugin_v1_source_proto_depIdxs = []int32{
 	0,  // 23: tailrace.plugin.v1.StartSource.transaction_boundary:type_name -> tailrace.plugin.v1.TransactionBoundary
 	27, // 24: tailrace.plugin.v1.StartSource.log_level:type_name -> tailrace.plugin.v1.LogLevel
 	26, // 25: tailrace.plugin.v1.TaskStarted.capabilities:type_name -> tailrace.plugin.v1.Capability
-	1,  // 26: tailrace.plugin.v1.Transaction.action:type_name -> tailrace.plugin.v1.TransactionAction
-	28, // 27: tailrace.plugin.v1.RetryNotice.error:type_name -> tailrace.plugin.v1.Error
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	28, // 26: tailrace.plugin.v1.SourceBatch.poll:type_name -> tailrace.plugin.v1.CallTime
+	1,  // 27: tailrace.plugin.v1.Transaction.action:type_name -> tailrace.plugin.v1.TransactionAction
+	29, // 28: tailrace.plugin.v1.RetryNotice.error:type_name -> tailrace.plugin.v1.Error
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_tailrace_plugin_v1_source_proto_init() }

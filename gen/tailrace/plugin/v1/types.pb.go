@@ -87,6 +87,8 @@ const (
 	// Source task: needs Commit as soon as possible because the upstream
 	// holds resources until then (a replication slot, a queue).
 	Capability_CAPABILITY_EAGER_COMMIT Capability = 8
+	// Host: records traces and wants to know when calls of poll and put began and how long they took.
+	Capability_CAPABILITY_TRACES Capability = 9
 )
 
 // Enum value maps for Capability.
@@ -101,6 +103,7 @@ var (
 		6: "CAPABILITY_LOGS",
 		7: "CAPABILITY_METRICS",
 		8: "CAPABILITY_EAGER_COMMIT",
+		9: "CAPABILITY_TRACES",
 	}
 	Capability_value = map[string]int32{
 		"CAPABILITY_UNSPECIFIED":            0,
@@ -112,6 +115,7 @@ var (
 		"CAPABILITY_LOGS":                   6,
 		"CAPABILITY_METRICS":                7,
 		"CAPABILITY_EAGER_COMMIT":           8,
+		"CAPABILITY_TRACES":                 9,
 	}
 )
 
@@ -334,6 +338,61 @@ func (MetricKind) EnumDescriptor() ([]byte, []int) {
 	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{3}
 }
 
+// CallTime tells when a call into the author's code began and how long it took. Only for a host that named
+// CAPABILITY_TRACES.
+type CallTime struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By the plugin's clock.
+	StartedUnixNs uint64 `protobuf:"fixed64,1,opt,name=started_unix_ns,json=startedUnixNs,proto3" json:"started_unix_ns,omitempty"`
+	TookNs        uint64 `protobuf:"varint,2,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallTime) Reset() {
+	*x = CallTime{}
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallTime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallTime) ProtoMessage() {}
+
+func (x *CallTime) ProtoReflect() protoreflect.Message {
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallTime.ProtoReflect.Descriptor instead.
+func (*CallTime) Descriptor() ([]byte, []int) {
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *CallTime) GetStartedUnixNs() uint64 {
+	if x != nil {
+		return x.StartedUnixNs
+	}
+	return 0
+}
+
+func (x *CallTime) GetTookNs() uint64 {
+	if x != nil {
+		return x.TookNs
+	}
+	return 0
+}
+
 // Schema is a Connect schema, written out whole (nested schemas inline).
 type Schema struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -359,7 +418,7 @@ type Schema struct {
 
 func (x *Schema) Reset() {
 	*x = Schema{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[0]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +430,7 @@ func (x *Schema) String() string {
 func (*Schema) ProtoMessage() {}
 
 func (x *Schema) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[0]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +443,7 @@ func (x *Schema) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schema.ProtoReflect.Descriptor instead.
 func (*Schema) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{0}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Schema) GetType() SchemaType {
@@ -468,7 +527,7 @@ type SchemaField struct {
 
 func (x *SchemaField) Reset() {
 	*x = SchemaField{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[1]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +539,7 @@ func (x *SchemaField) String() string {
 func (*SchemaField) ProtoMessage() {}
 
 func (x *SchemaField) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[1]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +552,7 @@ func (x *SchemaField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaField.ProtoReflect.Descriptor instead.
 func (*SchemaField) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{1}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SchemaField) GetName() string {
@@ -523,7 +582,7 @@ type SchemaDef struct {
 
 func (x *SchemaDef) Reset() {
 	*x = SchemaDef{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[2]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -535,7 +594,7 @@ func (x *SchemaDef) String() string {
 func (*SchemaDef) ProtoMessage() {}
 
 func (x *SchemaDef) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[2]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -548,7 +607,7 @@ func (x *SchemaDef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaDef.ProtoReflect.Descriptor instead.
 func (*SchemaDef) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{2}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SchemaDef) GetId() uint32 {
@@ -585,7 +644,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[3]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +656,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[3]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +669,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{3}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Error) GetCode() string {
@@ -660,7 +719,7 @@ type Logs struct {
 
 func (x *Logs) Reset() {
 	*x = Logs{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[4]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -672,7 +731,7 @@ func (x *Logs) String() string {
 func (*Logs) ProtoMessage() {}
 
 func (x *Logs) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[4]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -685,7 +744,7 @@ func (x *Logs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Logs.ProtoReflect.Descriptor instead.
 func (*Logs) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{4}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Logs) GetLines() []*LogLine {
@@ -717,7 +776,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[5]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +788,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[5]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +801,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{5}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LogLine) GetTimestampMs() int64 {
@@ -790,7 +849,7 @@ type SetLogLevel struct {
 
 func (x *SetLogLevel) Reset() {
 	*x = SetLogLevel{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[6]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +861,7 @@ func (x *SetLogLevel) String() string {
 func (*SetLogLevel) ProtoMessage() {}
 
 func (x *SetLogLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[6]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +874,7 @@ func (x *SetLogLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLogLevel.ProtoReflect.Descriptor instead.
 func (*SetLogLevel) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{6}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SetLogLevel) GetLevel() LogLevel {
@@ -836,7 +895,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[7]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +907,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[7]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +920,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{7}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Metrics) GetSamples() []*Metric {
@@ -886,7 +945,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[8]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +957,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[8]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +970,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{8}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Metric) GetName() string {
@@ -965,7 +1024,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[9]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1036,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[9]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1049,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{9}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Heartbeat) GetCall() string {
@@ -1020,7 +1079,7 @@ type ReadOffsets struct {
 
 func (x *ReadOffsets) Reset() {
 	*x = ReadOffsets{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[10]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1091,7 @@ func (x *ReadOffsets) String() string {
 func (*ReadOffsets) ProtoMessage() {}
 
 func (x *ReadOffsets) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[10]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1104,7 @@ func (x *ReadOffsets) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadOffsets.ProtoReflect.Descriptor instead.
 func (*ReadOffsets) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{10}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReadOffsets) GetRequestId() uint64 {
@@ -1078,7 +1137,7 @@ type Offsets struct {
 
 func (x *Offsets) Reset() {
 	*x = Offsets{}
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[11]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1149,7 @@ func (x *Offsets) String() string {
 func (*Offsets) ProtoMessage() {}
 
 func (x *Offsets) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[11]
+	mi := &file_tailrace_plugin_v1_types_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1162,7 @@ func (x *Offsets) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offsets.ProtoReflect.Descriptor instead.
 func (*Offsets) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{11}
+	return file_tailrace_plugin_v1_types_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Offsets) GetRequestId() uint64 {
@@ -1131,7 +1190,10 @@ var File_tailrace_plugin_v1_types_proto protoreflect.FileDescriptor
 
 const file_tailrace_plugin_v1_types_proto_rawDesc = "" +
 	"\n" +
-	"\x1etailrace/plugin/v1/types.proto\x12\x12tailrace.plugin.v1\"\xbe\x04\n" +
+	"\x1etailrace/plugin/v1/types.proto\x12\x12tailrace.plugin.v1\"K\n" +
+	"\bCallTime\x12&\n" +
+	"\x0fstarted_unix_ns\x18\x01 \x01(\x06R\rstartedUnixNs\x12\x17\n" +
+	"\atook_ns\x18\x02 \x01(\x04R\x06tookNs\"\xbe\x04\n" +
 	"\x06Schema\x122\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x1e.tailrace.plugin.v1.SchemaTypeR\x04type\x12\x1a\n" +
 	"\boptional\x18\x02 \x01(\bR\boptional\x12\x17\n" +
@@ -1206,7 +1268,7 @@ const file_tailrace_plugin_v1_types_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\x04R\trequestId\x12\x18\n" +
 	"\aoffsets\x18\x02 \x03(\fR\aoffsets\x12/\n" +
-	"\x05error\x18\x03 \x01(\v2\x19.tailrace.plugin.v1.ErrorR\x05error*\x8f\x02\n" +
+	"\x05error\x18\x03 \x01(\v2\x19.tailrace.plugin.v1.ErrorR\x05error*\xa6\x02\n" +
 	"\n" +
 	"Capability\x12\x1a\n" +
 	"\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\x1b\n" +
@@ -1217,7 +1279,8 @@ const file_tailrace_plugin_v1_types_proto_rawDesc = "" +
 	"\x19CAPABILITY_ERRANT_RECORDS\x10\x05\x12\x13\n" +
 	"\x0fCAPABILITY_LOGS\x10\x06\x12\x16\n" +
 	"\x12CAPABILITY_METRICS\x10\a\x12\x1b\n" +
-	"\x17CAPABILITY_EAGER_COMMIT\x10\b*\xc2\x02\n" +
+	"\x17CAPABILITY_EAGER_COMMIT\x10\b\x12\x15\n" +
+	"\x11CAPABILITY_TRACES\x10\t*\xc2\x02\n" +
 	"\n" +
 	"SchemaType\x12\x1b\n" +
 	"\x17SCHEMA_TYPE_UNSPECIFIED\x10\x00\x12\x14\n" +
@@ -1261,44 +1324,45 @@ func file_tailrace_plugin_v1_types_proto_rawDescGZIP() []byte {
 }
 
 var file_tailrace_plugin_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_tailrace_plugin_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_tailrace_plugin_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_tailrace_plugin_v1_types_proto_goTypes = []any{
 	(Capability)(0),     // 0: tailrace.plugin.v1.Capability
 	(SchemaType)(0),     // 1: tailrace.plugin.v1.SchemaType
 	(LogLevel)(0),       // 2: tailrace.plugin.v1.LogLevel
 	(MetricKind)(0),     // 3: tailrace.plugin.v1.MetricKind
-	(*Schema)(nil),      // 4: tailrace.plugin.v1.Schema
-	(*SchemaField)(nil), // 5: tailrace.plugin.v1.SchemaField
-	(*SchemaDef)(nil),   // 6: tailrace.plugin.v1.SchemaDef
-	(*Error)(nil),       // 7: tailrace.plugin.v1.Error
-	(*Logs)(nil),        // 8: tailrace.plugin.v1.Logs
-	(*LogLine)(nil),     // 9: tailrace.plugin.v1.LogLine
-	(*SetLogLevel)(nil), // 10: tailrace.plugin.v1.SetLogLevel
-	(*Metrics)(nil),     // 11: tailrace.plugin.v1.Metrics
-	(*Metric)(nil),      // 12: tailrace.plugin.v1.Metric
-	(*Heartbeat)(nil),   // 13: tailrace.plugin.v1.Heartbeat
-	(*ReadOffsets)(nil), // 14: tailrace.plugin.v1.ReadOffsets
-	(*Offsets)(nil),     // 15: tailrace.plugin.v1.Offsets
-	nil,                 // 16: tailrace.plugin.v1.Schema.ParametersEntry
-	nil,                 // 17: tailrace.plugin.v1.LogLine.FieldsEntry
-	nil,                 // 18: tailrace.plugin.v1.Metric.LabelsEntry
+	(*CallTime)(nil),    // 4: tailrace.plugin.v1.CallTime
+	(*Schema)(nil),      // 5: tailrace.plugin.v1.Schema
+	(*SchemaField)(nil), // 6: tailrace.plugin.v1.SchemaField
+	(*SchemaDef)(nil),   // 7: tailrace.plugin.v1.SchemaDef
+	(*Error)(nil),       // 8: tailrace.plugin.v1.Error
+	(*Logs)(nil),        // 9: tailrace.plugin.v1.Logs
+	(*LogLine)(nil),     // 10: tailrace.plugin.v1.LogLine
+	(*SetLogLevel)(nil), // 11: tailrace.plugin.v1.SetLogLevel
+	(*Metrics)(nil),     // 12: tailrace.plugin.v1.Metrics
+	(*Metric)(nil),      // 13: tailrace.plugin.v1.Metric
+	(*Heartbeat)(nil),   // 14: tailrace.plugin.v1.Heartbeat
+	(*ReadOffsets)(nil), // 15: tailrace.plugin.v1.ReadOffsets
+	(*Offsets)(nil),     // 16: tailrace.plugin.v1.Offsets
+	nil,                 // 17: tailrace.plugin.v1.Schema.ParametersEntry
+	nil,                 // 18: tailrace.plugin.v1.LogLine.FieldsEntry
+	nil,                 // 19: tailrace.plugin.v1.Metric.LabelsEntry
 }
 var file_tailrace_plugin_v1_types_proto_depIdxs = []int32{
 	1,  // 0: tailrace.plugin.v1.Schema.type:type_name -> tailrace.plugin.v1.SchemaType
-	16, // 1: tailrace.plugin.v1.Schema.parameters:type_name -> tailrace.plugin.v1.Schema.ParametersEntry
-	4,  // 2: tailrace.plugin.v1.Schema.key_schema:type_name -> tailrace.plugin.v1.Schema
-	4,  // 3: tailrace.plugin.v1.Schema.value_schema:type_name -> tailrace.plugin.v1.Schema
-	5,  // 4: tailrace.plugin.v1.Schema.fields:type_name -> tailrace.plugin.v1.SchemaField
-	4,  // 5: tailrace.plugin.v1.SchemaField.schema:type_name -> tailrace.plugin.v1.Schema
-	4,  // 6: tailrace.plugin.v1.SchemaDef.schema:type_name -> tailrace.plugin.v1.Schema
-	9,  // 7: tailrace.plugin.v1.Logs.lines:type_name -> tailrace.plugin.v1.LogLine
+	17, // 1: tailrace.plugin.v1.Schema.parameters:type_name -> tailrace.plugin.v1.Schema.ParametersEntry
+	5,  // 2: tailrace.plugin.v1.Schema.key_schema:type_name -> tailrace.plugin.v1.Schema
+	5,  // 3: tailrace.plugin.v1.Schema.value_schema:type_name -> tailrace.plugin.v1.Schema
+	6,  // 4: tailrace.plugin.v1.Schema.fields:type_name -> tailrace.plugin.v1.SchemaField
+	5,  // 5: tailrace.plugin.v1.SchemaField.schema:type_name -> tailrace.plugin.v1.Schema
+	5,  // 6: tailrace.plugin.v1.SchemaDef.schema:type_name -> tailrace.plugin.v1.Schema
+	10, // 7: tailrace.plugin.v1.Logs.lines:type_name -> tailrace.plugin.v1.LogLine
 	2,  // 8: tailrace.plugin.v1.LogLine.level:type_name -> tailrace.plugin.v1.LogLevel
-	17, // 9: tailrace.plugin.v1.LogLine.fields:type_name -> tailrace.plugin.v1.LogLine.FieldsEntry
+	18, // 9: tailrace.plugin.v1.LogLine.fields:type_name -> tailrace.plugin.v1.LogLine.FieldsEntry
 	2,  // 10: tailrace.plugin.v1.SetLogLevel.level:type_name -> tailrace.plugin.v1.LogLevel
-	12, // 11: tailrace.plugin.v1.Metrics.samples:type_name -> tailrace.plugin.v1.Metric
+	13, // 11: tailrace.plugin.v1.Metrics.samples:type_name -> tailrace.plugin.v1.Metric
 	3,  // 12: tailrace.plugin.v1.Metric.kind:type_name -> tailrace.plugin.v1.MetricKind
-	18, // 13: tailrace.plugin.v1.Metric.labels:type_name -> tailrace.plugin.v1.Metric.LabelsEntry
-	7,  // 14: tailrace.plugin.v1.Offsets.error:type_name -> tailrace.plugin.v1.Error
+	19, // 13: tailrace.plugin.v1.Metric.labels:type_name -> tailrace.plugin.v1.Metric.LabelsEntry
+	8,  // 14: tailrace.plugin.v1.Offsets.error:type_name -> tailrace.plugin.v1.Error
 	15, // [15:15] is the sub-list for method output_type
 	15, // [15:15] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
@@ -1311,14 +1375,14 @@ func file_tailrace_plugin_v1_types_proto_init() {
 	if File_tailrace_plugin_v1_types_proto != nil {
 		return
 	}
-	file_tailrace_plugin_v1_types_proto_msgTypes[0].OneofWrappers = []any{}
+	file_tailrace_plugin_v1_types_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tailrace_plugin_v1_types_proto_rawDesc), len(file_tailrace_plugin_v1_types_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
