@@ -21,6 +21,7 @@ import (
 	"github.com/tailrace/tailrace/host/herder"
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/loggers"
+	"github.com/tailrace/tailrace/host/metrics"
 	"github.com/tailrace/tailrace/host/rest"
 	"github.com/tailrace/tailrace/host/store"
 )
@@ -96,11 +97,32 @@ func (p *parts) startDistributed(ctx context.Context) error {
 		return err
 	}
 	p.herder, p.peers, p.setClusterLevel = h, peers, h.SetClusterLevel
+	p.membership = func() metrics.Membership { return membershipOf(member.Load()) }
 	p.serve()
 	p.followPlugins(b, h.PluginsChanged)
 	// Closed first: while requests are still answered, the others take over.
 	p.onClose(h.Close)
 	return nil
+}
+
+// membershipOf is what the figures show of a membership.
+func membershipOf(m *cluster.Member) metrics.Membership {
+	if m == nil {
+		return metrics.Membership{}
+	}
+	view, rounds := m.View(), m.Rounds()
+	out := metrics.Membership{
+		Leader: view.LeaderURL, Protocol: view.Protocol, Generation: view.Generation, Leads: view.IsLeader(),
+		Began: rounds.Began, Last: rounds.Last, Completed: rounds.Completed, Longest: rounds.Longest, TotalTime: rounds.Total,
+	}
+	for _, item := range m.Running() {
+		if item.IsConnector() {
+			out.Connectors++
+		} else {
+			out.Tasks++
+		}
+	}
+	return out
 }
 
 // peerTransport reaches other workers; those on https are met with this worker's own certificate, as it is now.

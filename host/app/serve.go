@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tailrace/tailrace/host/metrics"
 	"github.com/tailrace/tailrace/host/observe"
 	"github.com/tailrace/tailrace/host/rest"
@@ -17,8 +19,12 @@ func (p *parts) serve() {
 	for _, rule := range settings.ResponseHeaders {
 		options.Headers = append(options.Headers, rest.HeaderRule(rule))
 	}
-	options.Metrics = metrics.Handler(p.worker, p.processes, p.logger)
-	options.Peers = p.peers
+	var more []prometheus.Collector
+	if p.membership != nil {
+		more = append(more, metrics.Members(p.membership))
+	}
+	options.Metrics = metrics.Handler(p.worker, p.processes, p.logger, more...)
+	options.Peers, options.WorkerID, options.PeerScheme = p.peers, p.advertised.Host, p.advertised.Scheme
 	options.Station = observe.NewStation(observe.Config{
 		WorkerID: p.advertised.Host, Version: p.version, Worker: p.worker, Processes: p.processes, Lines: p.levels.Tail(), Events: p.events,
 	})

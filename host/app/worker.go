@@ -17,6 +17,7 @@ import (
 	"github.com/tailrace/tailrace/host/herder"
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/loggers"
+	"github.com/tailrace/tailrace/host/metrics"
 	"github.com/tailrace/tailrace/host/observe"
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/rest"
@@ -60,7 +61,9 @@ type parts struct {
 	// peers and setClusterLevel reach the other workers of a cluster; nil in a standalone worker.
 	peers           *rest.Peers
 	setClusterLevel rest.ClusterLevel
-	undo            []func(context.Context) error
+	// membership is the place in a cluster; nil in a standalone worker.
+	membership func() metrics.Membership
+	undo       []func(context.Context) error
 }
 
 func (p *parts) onClose(f func(context.Context) error) { p.undo = append(p.undo, f) }

@@ -21,8 +21,8 @@ func newLogs(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs CONNECTOR",
 		Short: "Show the log lines about a connector, of the worker and of its plugin",
-		Long: "Shows what the worker that is asked remembers (the last 1000 lines). In a cluster each worker has the lines of the\n" +
-			"tasks that it runs: ask it with --server. With --follow, lines are shown as they come, until SIGINT.",
+		Long: "Shows what the workers that run the connector remember (the last 1000 lines of each). With --follow, lines are shown\n" +
+			"as they come, until SIGINT.",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: r.completeName,
 		RunE: r.with(func(ctx context.Context, c *client.Client, p *printer, args []string) error {
@@ -51,6 +51,9 @@ func newLogs(r *remote) *cobra.Command {
 func logText(l client.LogLine) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %-5s ", l.Time.Local().Format("2006-01-02 15:04:05.000"), l.Level)
+	if l.Worker != "" {
+		fmt.Fprintf(&text, "[%s] ", l.Worker)
+	}
 	if l.Task != nil {
 		fmt.Fprintf(&text, "[task %d] ", *l.Task)
 	}

@@ -101,6 +101,7 @@ type Member struct {
 	state  AssignState
 	owners map[Item]string
 	urls   map[string]string
+	rounds Rounds
 }
 
 // Join starts the membership; Leave ends it. The config topic has been read to its
@@ -198,6 +199,7 @@ func (h *memberHandler) Prepare(ctx context.Context) []kafka.GroupProtocol {
 	m := (*Member)(h)
 	m.mu.Lock()
 	eager := m.view.Protocol == ProtocolEager
+	m.rounds.begin(time.Now())
 	m.mu.Unlock()
 	if eager {
 		m.stopAll(ctx)
@@ -260,6 +262,7 @@ func (h *memberHandler) Joined(ctx context.Context, join kafka.GroupJoin, messag
 		return
 	}
 	m.start(ctx, Standing{join.Generation, a.ConfigOffset}, a.Assigned)
+	m.note((*Rounds).complete)
 	if len(a.Revoked) > 0 && a.Version != versionEager {
 		m.group.Rejoin() // so that what was stopped is given to others
 	}

@@ -114,6 +114,27 @@ func TestTheFiguresHaveKafkaConnectsNames(t *testing.T) {
 	}
 }
 
+func TestTheFiguresTellOfTheCluster(t *testing.T) {
+	w := httptest.NewRecorder()
+	look := func() Membership {
+		return Membership{
+			Leader: "http://a:8083/", Protocol: "sessioned", Generation: 7, Leads: true, Connectors: 2, Tasks: 5,
+			Completed: 2, TotalTime: 3 * time.Second, Longest: 2 * time.Second, Last: time.Now().Add(-time.Minute),
+		}
+	}
+	Handler(known{report()}, known{}, slog.New(slog.DiscardHandler), Members(look)).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for _, want := range []string{
+		`kafka_connect_worker_rebalance_info{connect_protocol="sessioned",leader_name="http://a:8083/"} 1`,
+		"kafka_connect_worker_rebalance_epoch 7\n", "kafka_connect_worker_rebalance_completed_rebalances_total 2\n",
+		"kafka_connect_worker_rebalance_rebalancing 0\n", "kafka_connect_worker_rebalance_rebalance_avg_time_ms 1500\n",
+		"kafka_connect_worker_rebalance_rebalance_max_time_ms 2000\n", "kafka_connect_worker_rebalance_time_since_last_rebalance_ms 6000",
+		"kafka_connect_coordinator_assigned_connectors 2\n", "kafka_connect_coordinator_assigned_tasks 5\n", "tailrace_cluster_leader 1\n",
+		`kafka_connect_source_task_poll_batch_max_time_ms{connector="a",task="0"}`,
+	} {
+		require.Contains(t, w.Body.String(), want)
+	}
+}
+
 // I-3: whatever a plugin says of itself, the page is there.
 func TestMeasuresOfPluginsCannotBreakThePage(t *testing.T) {
 	r := report()

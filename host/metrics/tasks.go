@@ -96,6 +96,10 @@ var sourceMeasures = []taskMeasure{
 	taskGauge(ofSource+"source_record_poll_rate", "Records that the task sends per second.", func(s task.Snapshot, now time.Time) float64 { return s.BatchSize.PerSecond(now) }),
 	taskCounter(ofSource+"source_record_write_total", "Records that Kafka acknowledged.", func(s task.Snapshot) uint64 { return s.Records }),
 	taskGauge(ofSource+"source_record_write_rate", "Records that Kafka acknowledges per second.", func(s task.Snapshot, now time.Time) float64 { return s.Through.PerSecond(now) }),
+	taskGauge(ofSource+"poll_batch_max_time_ms", "Longest poll that brought records.", func(s task.Snapshot, now time.Time) float64 { return s.PollMillis.Max(now) }),
+	taskGauge(ofSource+"poll_batch_avg_time_ms", "Average time of polls that brought records.", func(s task.Snapshot, now time.Time) float64 { return s.PollMillis.Average(now) }),
+	taskGauge(ofSource+"source_record_active_count_max", "Most records that were under way at a time.", func(s task.Snapshot, now time.Time) float64 { return s.Active.Max(now) }),
+	taskGauge(ofSource+"source_record_active_count_avg", "Average of the records that were under way.", func(s task.Snapshot, now time.Time) float64 { return s.Active.Average(now) }),
 	taskGauge(ofSource+"source_record_active_count", "Records that the task sent and Kafka has not acknowledged.", func(s task.Snapshot, _ time.Time) float64 { return float64(s.ActiveRecords) }),
 }
 
@@ -107,6 +111,9 @@ var sinkMeasures = []taskMeasure{
 	taskCounter(ofSink+"sink_record_send_total", "Records that the task accepted.", func(s task.Snapshot) uint64 { return s.Records }),
 	taskGauge(ofSink+"sink_record_send_rate", "Records that the task accepts per second.", func(s task.Snapshot, now time.Time) float64 { return s.Through.PerSecond(now) }),
 	taskGauge(ofSink+"sink_record_active_count", "Records that were sent to the task and are not committed.", func(s task.Snapshot, _ time.Time) float64 { return float64(s.ActiveRecords) }),
+	taskGauge(ofSink+"sink_record_active_count_max", "Most records that were sent and not committed.", func(s task.Snapshot, now time.Time) float64 { return s.Active.Max(now) }),
+	taskGauge(ofSink+"sink_record_active_count_avg", "Average of the records that were sent and not committed.", func(s task.Snapshot, now time.Time) float64 { return s.Active.Average(now) }),
+	taskGauge(ofSink+"offset_commit_completion_rate", "Offset commits that succeed per second.", func(s task.Snapshot, now time.Time) float64 { return s.CommitMillis.CountPerSecond(now) }),
 	taskGauge(ofSink+"partition_count", "Partitions that the task has.", func(s task.Snapshot, _ time.Time) float64 { return float64(s.Partitions) }),
 	taskCounter(ofSink+"offset_commit_seq_no", "Offset commits that were tried.", func(s task.Snapshot) uint64 { return s.Commits + s.CommitFailures }),
 	taskCounter(ofSink+"offset_commit_completion_total", "Offset commits that succeeded.", func(s task.Snapshot) uint64 { return s.Commits }),

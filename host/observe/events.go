@@ -41,6 +41,8 @@ type Event struct {
 	PID    int    `json:"pid,omitempty"`
 	Topic  string `json:"topic,omitempty"`
 	Tasks  int    `json:"tasks,omitempty"` // of task_configs
+	// Worker is empty unless events of several workers stand together; Seq counts those of one.
+	Worker string `json:"worker,omitempty"`
 }
 
 // Bounds of what is remembered, and of one reason.

@@ -68,6 +68,8 @@ type Process struct {
 	Plugin  string `json:"plugin"`
 	Version string `json:"version"`
 	Path    string `json:"path"`
+	// Worker is empty unless processes of several workers stand together.
+	Worker string `json:"worker,omitempty"`
 	// Connector is empty when the process is shared by connectors; Task is absent unless the task has its own.
 	Connector string `json:"connector,omitempty"`
 	Task      *int   `json:"task,omitempty"`

@@ -180,8 +180,15 @@ func (a *api) resetTopics(w http.ResponseWriter, r *http.Request) {
 	done(w, http.StatusAccepted, a.herder.ResetTopics(r.Context(), param(r, "connector")))
 }
 
-// progress is Tailrace's own: what the tasks on this worker have done.
+// progress is Tailrace's own: what the tasks of a connector have done, on every worker.
 func (a *api) progress(w http.ResponseWriter, r *http.Request) {
-	p, err := a.herder.Progress(param(r, "connector"))
+	name := param(r, "connector")
+	p, err := a.herder.Progress(name)
+	if err == nil {
+		for _, other := range gather[herder.Progress](a, w, r, a.others(r, name)) {
+			p.Tasks = append(p.Tasks, other.answer.Tasks...)
+		}
+		slices.SortStableFunc(p.Tasks, func(x, y herder.TaskProgress) int { return x.ID - y.ID })
+	}
 	give(w, http.StatusOK, p, err)
 }

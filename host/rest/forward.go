@@ -127,12 +127,8 @@ func (a *api) forward(w http.ResponseWriter, r *http.Request, base string) {
 	}
 	query := r.URL.Query()
 	query.Set("forward", next)
-	header := http.Header{}
-	// Kafka Connect sends on nothing but this one; a signature in particular proves only who has sent the first request.
-	if auth := r.Header.Get("Authorization"); auth != "" {
-		header.Set("Authorization", auth)
-	}
-	response, err := a.options.Peers.send(r.Context(), r.Method, strings.TrimSuffix(base, "/")+r.URL.EscapedPath()+"?"+query.Encode(), body, header)
+	// Kafka Connect sends on nothing but the authorization; a signature in particular proves only who has sent the first request.
+	response, err := a.options.Peers.send(r.Context(), r.Method, strings.TrimSuffix(base, "/")+r.URL.EscapedPath()+"?"+query.Encode(), body, authorization(r))
 	if err != nil {
 		refuse(w, err)
 		return

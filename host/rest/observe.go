@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,8 +50,22 @@ func (a *api) worker(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, a.options.Station.About())
 }
 
-func (a *api) processes(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, a.options.Station.Processes())
+// processes shows the plugin processes of all workers that run something.
+func (a *api) processes(w http.ResponseWriter, r *http.Request) {
+	list := a.options.Station.Processes()
+	others := gather[[]observe.Process](a, w, r, a.others(r, ""))
+	if len(others) > 0 {
+		for i := range list {
+			list[i].Worker = a.options.WorkerID
+		}
+	}
+	for _, other := range others {
+		for _, p := range other.answer {
+			p.Worker = other.worker
+			list = append(list, p)
+		}
+	}
+	answer(w, http.StatusOK, list)
 }
 
 // number reads a number of the query, at most the bound.
@@ -69,13 +84,33 @@ func number(r *http.Request, name string, absent, bound uint64) (uint64, error) 
 // lineAnswer is a log line with its number.
 type lineAnswer struct {
 	Seq uint64 `json:"seq"`
+	// Worker is set where lines of several workers stand together; Seq counts those of one.
+	Worker string `json:"worker,omitempty"`
 	observe.Line
+}
+
+// merge adds the lines of other workers by time, and keeps the newest.
+func merge(a *api, own []lineAnswer, others []part[struct{ Lines []lineAnswer }], n int) []lineAnswer {
+	if len(others) == 0 {
+		return own
+	}
+	for i := range own {
+		own[i].Worker = a.options.WorkerID
+	}
+	for _, other := range others {
+		for _, line := range other.answer.Lines {
+			line.Worker = other.worker
+			own = append(own, line)
+		}
+	}
+	slices.SortStableFunc(own, func(x, y lineAnswer) int { return x.Time.Compare(y.Time) })
+	return own[max(0, len(own)-n):]
 }
 
 func lineAnswers(items []observe.LineItem) []lineAnswer {
 	out := make([]lineAnswer, 0, len(items))
 	for _, item := range items {
-		out = append(out, lineAnswer{item.Seq, item.Value})
+		out = append(out, lineAnswer{Seq: item.Seq, Line: item.Value})
 	}
 	return out
 }
@@ -93,7 +128,8 @@ func (a *api) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	last := lineAnswers(a.options.Station.LastLines(name, int(n)))
 	if !follows(r) {
-		answer(w, http.StatusOK, map[string]any{"lines": last})
+		others := gather[struct{ Lines []lineAnswer }](a, w, r, a.others(r, name))
+		answer(w, http.StatusOK, map[string]any{"lines": merge(a, last, others, int(n))})
 		return
 	}
 	seq := uint64(0)
@@ -103,7 +139,9 @@ func (a *api) logs(w http.ResponseWriter, r *http.Request) {
 	if len(last) > 0 {
 		seq = last[len(last)-1].Seq
 	}
+	workers := a.others(r, name)
 	a.stream(w, r, func(s *stream) error { //nolint:contextcheck // a stream has its context in it
+		defer a.relay(s, r, workers)()
 		if err := send(s, last); err != nil {
 			return err
 		}
@@ -122,6 +160,23 @@ func (a *api) logs(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	})
+}
+
+func mergeEvents(a *api, own []observe.Event, others []part[struct{ Events []observe.Event }], limit int) []observe.Event {
+	if len(others) == 0 {
+		return own
+	}
+	for i := range own {
+		own[i].Worker = a.options.WorkerID
+	}
+	for _, other := range others {
+		for _, e := range other.answer.Events {
+			e.Worker = other.worker
+			own = append(own, e)
+		}
+	}
+	slices.SortStableFunc(own, func(x, y observe.Event) int { return x.Time.Compare(y.Time) })
+	return own[max(0, len(own)-limit):]
 }
 
 // events shows what happened, after a number or the last ones; with follow=true what comes is streamed.
@@ -144,6 +199,9 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 		list = a.options.Station.LastEvents(int(limit), connector)
 	}
 	if !follows(r) {
+		if !r.URL.Query().Has("after") { // a number is one worker's
+			list = mergeEvents(a, list, gather[struct{ Events []observe.Event }](a, w, r, a.others(r, connector)), int(limit))
+		}
 		answer(w, http.StatusOK, map[string]any{"events": list})
 		return
 	}
@@ -151,7 +209,12 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	if len(list) > 0 {
 		seq = list[len(list)-1].Seq
 	}
+	workers := a.others(r, connector)
+	if r.URL.Query().Has("after") {
+		workers = nil // a number is one worker's
+	}
 	a.stream(w, r, func(s *stream) error { //nolint:contextcheck // a stream has its context in it
+		defer a.relay(s, r, workers)()
 		if err := send(s, list); err != nil {
 			return err
 		}

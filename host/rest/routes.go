@@ -28,6 +28,8 @@ type Options struct {
 	SetClusterLevel ClusterLevel
 	// Peers are the other workers; nil when the worker is alone.
 	Peers *Peers
+	// WorkerID is how this worker is named in statuses, PeerScheme how the others are reached (http when empty).
+	WorkerID, PeerScheme string
 	// Metrics is served at /metrics; nil serves none.
 	Metrics http.Handler
 	// Station is served below /v1; nil serves none.

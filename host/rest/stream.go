@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/tailrace/tailrace/host/herder"
@@ -28,6 +29,7 @@ type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	encoder *json.Encoder
+	mu      sync.Mutex // of the three above: other workers' lines come beside this one's
 }
 
 // follows tells whether a client wants a stream.
@@ -55,6 +57,8 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request, body func(*stream) 
 	}
 	if err := body(s); err != nil && ctx.Err() == nil {
 		// The status has been sent: the last line says why there are no more.
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		_ = s.encoder.Encode(failure{http.StatusInternalServerError, err.Error()})
 		_ = s.flush()
 	}
@@ -74,17 +78,26 @@ func (s *stream) wait(next func(context.Context) error) error {
 		case !errors.Is(err, context.DeadlineExceeded):
 			return err
 		}
-		if _, err := s.w.Write([]byte{'\n'}); err != nil {
-			return err
-		}
-		if err := s.flush(); err != nil {
+		if err := s.line(nil); err != nil {
 			return err
 		}
 	}
 }
 
+// line writes a line that is JSON already, or an empty one.
+func (s *stream) line(text []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.w.Write(append(text, '\n')); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
 // send writes items, one a line.
 func send[T any](s *stream, items []T) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range items {
 		if err := s.encoder.Encode(items[i]); err != nil {
 			return err

@@ -28,6 +28,10 @@ type Snapshot struct {
 	// BatchSize counts the records of the batches that came in, Through those that passed
 	// through; CommitMillis is how long offset commits took.
 	BatchSize, Through, CommitMillis Window
+	// PollMillis is how long the polls took that brought records, as the plugin told (source).
+	PollMillis Window
+	// Active notes ActiveRecords whenever a batch comes in or is finished.
+	Active Window
 	// PutMillis is the time from sending a batch until the task had accepted it (sink).
 	PutMillis Window
 	// Partitions is the number of partitions that the task has (sink).

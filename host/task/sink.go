@@ -321,6 +321,7 @@ func (r *sinkRun) send(frame []*wire.SinkBatchBuilder, firstSegment, records int
 	r.lastSeq = lastSeq
 	r.inFlight += bytes
 	r.snap.Batches++
+	r.snap.Active.note(float64(lastSeq-r.safe), time.Now())
 	if r.timed == 0 {
 		r.timed, r.timedSince = lastSeq, time.Now()
 	}

@@ -159,7 +159,7 @@ func (r *sourceRun) open(ctx context.Context) error {
 	stream, err := r.cfg.Open(openCtx, plugin.SourceStart{
 		Epoch: r.cfg.Epoch, Connector: r.cfg.ConnectorType, Name: r.cfg.ID.Connector, Task: r.cfg.ID.Task,
 		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.level, Paused: paused,
-		Traced: r.cfg.Tracer != nil,
+		Traced: true, // also for the time of polls in the figures
 	})
 	if err != nil {
 		return err
@@ -310,7 +310,12 @@ func (r *sourceRun) accept(p *preparedBatch) {
 	r.snap.Batches++
 	r.snap.Taken += p.count()
 	r.snap.ActiveRecords += p.count()
-	r.snap.BatchSize.note(float64(p.count()), time.Now())
+	now := time.Now()
+	r.snap.BatchSize.note(float64(p.count()), now)
+	r.snap.Active.note(float64(r.snap.ActiveRecords), now)
+	if p.polled > 0 {
+		r.snap.PollMillis.noteTime(p.polled, now)
+	}
 	r.snap.Filtered += uint64(p.filtered)
 	p.ticket = r.ledger.submit(p.through, p.offsets)
 	r.queue = append(r.queue, p)

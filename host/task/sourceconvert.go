@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/kafka"
@@ -34,6 +35,7 @@ type preparedBatch struct {
 	buffer *[]byte
 	ticket ticket
 	trace  *tracing.Source // nil without traces
+	polled time.Duration   // how long the poll took; 0 when the plugin does not tell
 }
 
 // count is the number of records that the task sent.

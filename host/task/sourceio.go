@@ -34,6 +34,7 @@ func (r *sourceRun) read() {
 			c.trace = r.trace(e)
 			p := c.convert(e)
 			p.trace.Converted(p.topics, p.kafka.Len())
+			_, p.polled = e.Poll()
 			event = p
 		case plugin.PartitionDefined:
 			c.errants.received = append(c.errants.received, e.Partition)

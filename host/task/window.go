@@ -62,6 +62,12 @@ func (w Window) Average(now time.Time) float64 {
 // Max is the largest value; 0 when there was none.
 func (w Window) Max(now time.Time) float64 { return w.at(now).greatest }
 
+// CountPerSecond is how many values there were, by the time that they cover; see PerSecond.
+func (w Window) CountPerSecond(now time.Time) float64 {
+	p := w.at(now)
+	return float64(p.count) / max(now.Sub(p.began), windowSpan).Seconds()
+}
+
 // PerSecond is the sum of the values by the time that they cover, at least half a minute
 // so that the first values are no burst.
 func (w Window) PerSecond(now time.Time) float64 {

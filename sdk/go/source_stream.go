@@ -278,6 +278,9 @@ func (r *sourceRun) poll(ctx context.Context, task *SourceContext) error {
 			return err // the record under construction is not to be trusted
 		}
 		batch.flush()
+		if batch.appended > 0 {
+			task.log.Debug("polled", "records", batch.appended, "took", time.Since(began))
+		}
 		if ctx.Err() != nil || errors.Is(batch.err, errStreamOver) {
 			return nil //nolint:nilerr // nobody waits for it any more
 		}

@@ -17,6 +17,7 @@ import (
 // LogLine is a log line about a connector.
 type LogLine struct {
 	Seq     uint64            `json:"seq"`
+	Worker  string            `json:"worker,omitempty"`
 	Time    time.Time         `json:"time"`
 	Level   string            `json:"level"`
 	Message string            `json:"message"`
