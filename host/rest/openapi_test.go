@@ -38,6 +38,16 @@ func TestTheDocumentAndTheRoutesAreTheSame(t *testing.T) {
 	require.Equal(t, described, served)
 }
 
+func TestTheExplorerRunsItsOwnScriptOnly(t *testing.T) {
+	w := call(checked(t, &knownHerder{}, Options{}), http.MethodGet, "/v1/explorer", "")
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Contains(t, w.Header().Get("Content-Type"), "text/html")
+	require.Regexp(t, `default-src 'none'; script-src 'sha256-[A-Za-z0-9+/=]{44}'`, w.Header().Get("Content-Security-Policy"))
+	for _, elsewhere := range []string{"http:", "https:", "src=", "innerHTML"} {
+		require.NotContains(t, w.Body.String(), elsewhere)
+	}
+}
+
 func TestTheDocumentIsServed(t *testing.T) {
 	w := call(checked(t, &knownHerder{}, Options{}), http.MethodGet, "/openapi.json", "")
 	require.Equal(t, http.StatusOK, w.Code)

@@ -35,6 +35,7 @@ var permissions = map[string]permission{
 	"GET /":                                             {access.Nobody, insiders, "worker.about"},
 	"GET /health":                                       {access.Nobody, insiders, "worker.health"},
 	"GET /openapi.json":                                 {access.Nobody, insiders, "worker.api"},
+	"GET /v1/explorer":                                  {access.Nobody, insiders, "worker.explorer"},
 	"GET /connectors":                                   {access.Viewer, somewhere, "connector.list"},
 	"POST /connectors":                                  {access.Admin, somewhere, "connector.create"},
 	"GET /connectors/{connector}":                       {access.Viewer, named, "connector.get"},

@@ -36,6 +36,15 @@ func document(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(openapi.JSON())
 }
 
+// explorer is a page for people who look at the API with a browser.
+func explorer(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", openapi.ExplorerPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(openapi.Explorer)
+}
+
 // flag reads a boolean of the query as Java does: only true, in any case, is true.
 func flag(r *http.Request, name string, absent bool) bool {
 	values, ok := r.URL.Query()[name]

@@ -119,6 +119,7 @@ func (a *api) table() map[string]methods {
 		"/connector-plugins/{plugin}/config":          {http.MethodGet: a.pluginConfig},
 		"/connector-plugins/{plugin}/config/validate": {http.MethodPut: a.validate},
 		"/openapi.json":                               {http.MethodGet: document},
+		"/v1/explorer":                                {http.MethodGet: explorer},
 		"/v1/connectors/{connector}/progress":         {http.MethodGet: a.progress},
 	}
 }
@@ -130,7 +131,7 @@ func mount(r chi.Router, g *guard, path string, m methods) {
 	r.MethodFunc(http.MethodOptions, path, g.protect(http.MethodOptions, path, options(allowed(m))))
 	for method, handle := range m {
 		h := negotiated(method, handle)
-		if path == "/metrics" {
+		if path == "/metrics" || path == "/v1/explorer" {
 			h = handle // it has content types of its own
 		}
 		h = g.protect(method, path, h)
