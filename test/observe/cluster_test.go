@@ -45,7 +45,9 @@ func TestAnyWorkerTellsOfTheWholeCluster(t *testing.T) {
 		processes := get[[]struct{ Connector, Worker string }](w, "/v1/processes")
 		for _, name := range names {
 			require.True(t, slices.ContainsFunc(processes, func(p struct{ Connector, Worker string }) bool { return p.Connector == name }), "%v", processes)
-			lines := get[struct{ Lines []struct{ Message, Worker string } }](w, "/v1/connectors/"+name+"/logs")
+			lines := get[struct {
+				Lines []struct{ Message, Worker string }
+			}](w, "/v1/connectors/"+name+"/logs")
 			require.NotEmpty(t, lines.Lines, name)
 			require.NotEmpty(t, get[events](w, "/v1/events?connector="+name).Events, name)
 		}
