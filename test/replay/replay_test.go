@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
@@ -36,6 +37,7 @@ var deliberate = []struct{ names, why string }{
 	{`^validate-batch-size-text$`, "a value that cannot be read is shown as it was given"},
 	{`^validate-batch-size-zero$`, "the error is found before the start"},
 	{`^validate-transforms-short$`, "short names of transforms are known"},
+	{`^eos-validate-(required|no-file-required|boundary-connector|isolation)$`, "exactly-once sources are not there yet"},
 	{`^validate-txn-boundary-connector$`, "exactly-once sources are not there yet"},
 	{`^validate-(producer-override-bad|consumer-override-on-sink|plugin-version-bogus)$`, "what cannot be read is an error of its key, instead of 500"},
 	{`^validate-value-null-topic$`, "null values are refused"},
@@ -44,6 +46,7 @@ var deliberate = []struct{ names, why string }{
 	{`^loggers-put-blank-level$`, "404 as for other unknown levels, instead of 500"},
 	{`^fail-bad-producer$|^fail-bad-producer-status$|^fail-delete-broken-badproducer$`, "an override that cannot be read is refused when the connector is made"},
 	{`^names-\d+-create$`, "any name can be reached: its address is encoded as a whole"},
+	{`^flow-recreate-topics$`, "a standalone worker forgets the topics of a connector that was deleted, as a distributed one"},
 	{`^names-(matrix|list-after)$`, "connectors with odd names can be deleted"},
 }
 
@@ -62,45 +65,116 @@ type result struct {
 	Differences [][]string `json:"differences"`
 }
 
+// recording is a sequence that was recorded from Kafka Connect, and the worker that answers it.
+type recording struct {
+	file  string
+	props map[string]string
+	group string // empty for a standalone worker
+	least int    // exchanges that are equal at least
+}
+
 func TestADistributedWorkerAnswersAsKafkaConnect(t *testing.T) {
+	bootstrap := kafka(t)
+	data := replay(t, bootstrap, recording{file: "rest", group: "golden", props: map[string]string{"offset.flush.interval.ms": "2000"}, least: 850})
+	compareConfigTopic(t, bootstrap, data)
+}
+
+func TestAStandaloneWorkerAnswersAsKafkaConnect(t *testing.T) {
+	replay(t, kafka(t), recording{file: "rest-standalone", props: map[string]string{"offset.flush.interval.ms": "2000"}, least: 330})
+}
+
+// The topic has good and bad records; the offsets of the sinks tell that they got over all of them.
+func TestSinksWithDeadLettersAnswerAsKafkaConnect(t *testing.T) {
+	bootstrap := kafka(t)
+	producePoison(t, bootstrap)
+	replay(t, bootstrap, recording{file: "rest-dlq", group: "golden", props: map[string]string{"offset.flush.interval.ms": "1000"}, least: 20})
+}
+
+// Of the recording of an exactly-once worker, what a worker without can answer: validation.
+func TestSettingsOfExactlyOnceAreValidated(t *testing.T) {
+	replay(t, kafka(t), recording{file: "rest-eos", group: "golden", least: 6})
+}
+
+func kafka(t *testing.T) string {
+	return env.PrivateKafka(t, map[string]string{"auto.create.topics.enable": "true"}).Bootstrap
+}
+
+// replay asks a fresh worker what was asked of Kafka Connect, and fails for answers that differ without a reason. It
+// returns the folder of the sequence's files.
+func replay(t *testing.T, bootstrap string, r recording) string {
+	t.Helper()
 	python, err := exec.LookPath("python3")
 	require.NoError(t, err, "the test needs python3")
-	bootstrap := env.PrivateKafka(t, map[string]string{"auto.create.topics.enable": "true"}).Bootstrap
 	const json0 = "org.apache.kafka.connect.json.JsonConverter"
 	plugins := filepath.Join(t.TempDir(), "plugins")
 	require.NoError(t, os.Mkdir(plugins, 0o700))
 	for _, name := range []string{"file-source", "file-sink"} {
 		require.NoError(t, os.Symlink(filepath.Join(harness.Binaries(t), "plugins", name), filepath.Join(plugins, name)))
 	}
-	w := harness.Start(t, harness.Config{Bootstrap: bootstrap, Group: "golden", PluginPath: plugins, Props: map[string]string{
-		"key.converter": json0, "value.converter": json0, "offset.flush.interval.ms": "2000",
-	}})
+	props := map[string]string{"key.converter": json0, "value.converter": json0}
+	maps.Copy(props, r.props)
+	w := harness.Start(t, harness.Config{Bootstrap: bootstrap, Group: r.group, PluginPath: plugins, Props: props})
 	w.AwaitJoined()
 	at, err := url.Parse(w.URL())
 	require.NoError(t, err)
 	data, report := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "report.json")
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	out, _ := exec.CommandContext(ctx, python, filepath.Join("testdata", "replay.py"), filepath.Join("testdata", "rest.jsonl.gz"),
+	out, _ := exec.CommandContext(ctx, python, filepath.Join("testdata", "replay.py"), filepath.Join("testdata", r.file+".jsonl.gz"),
 		at.Hostname(), at.Port(), data, "--bootstrap", bootstrap, "--json", report).CombinedOutput()
 	text, err := os.ReadFile(report)
 	require.NoError(t, err, "%s", out)
 	var results []result
 	require.NoError(t, json.Unmarshal(text, &results))
 	equal, meant := 0, 0
-	for _, r := range results {
-		switch why := reason(r.Name); {
-		case r.OK:
+	for _, one := range results {
+		switch why := reason(one.Name); {
+		case one.OK:
 			equal++
 		case why != "":
 			meant++
 		default:
-			t.Errorf("%s: %q", r.Name, r.Differences)
+			t.Errorf("%s: %q", one.Name, one.Differences)
 		}
 	}
-	t.Logf("%d exchanges are equal, %d differ on purpose", equal, meant)
-	require.Greater(t, equal, 850, "%s", out)
-	compareConfigTopic(t, bootstrap, data)
+	t.Logf("%s: %d exchanges are equal, %d differ on purpose", r.file, equal, meant)
+	require.GreaterOrEqual(t, equal, r.least, "%s", out)
+	return data
+}
+
+// producePoison writes the records that the sinks of rest-dlq read.
+func producePoison(t *testing.T, bootstrap string) {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", "poison.jsonl.gz"))
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	unzipped, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	type part struct{ Base64 []byte }
+	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.AllowAutoTopicCreation())
+	require.NoError(t, err)
+	defer cl.Close()
+	for lines := bufio.NewScanner(unzipped); lines.Scan(); {
+		var r struct {
+			Key, Value *part
+			Headers    []struct {
+				Key   string
+				Value *part
+			}
+		}
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &r))
+		bytes := func(p *part) []byte {
+			if p == nil {
+				return nil
+			}
+			return p.Base64
+		}
+		record := &kgo.Record{Topic: "poison", Key: bytes(r.Key), Value: bytes(r.Value)}
+		for _, h := range r.Headers {
+			record.Headers = append(record.Headers, kgo.RecordHeader{Key: h.Key, Value: bytes(h.Value)})
+		}
+		require.NoError(t, cl.ProduceSync(t.Context(), record).FirstErr())
+	}
 }
 
 // compareConfigTopic holds what was written for each connector against what Kafka Connect wrote: the same records in the
