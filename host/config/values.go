@@ -138,6 +138,9 @@ func distance(a, b string) int {
 func Nearest(name string, candidates []string) string {
 	best, bestDistance := "", max(2, len(name)/4)+1
 	for _, c := range candidates {
+		if max(len(name)-len(c), len(c)-len(name)) >= bestDistance {
+			continue // as far apart at least
+		}
 		if d := distance(name, c); d < bestDistance {
 			best, bestDistance = c, d
 		}

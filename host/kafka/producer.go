@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Producer writes batches of records. It is safe for use by several goroutines;
@@ -29,6 +25,7 @@ type Producer struct {
 	batches     sync.Pool
 	outstanding sync.WaitGroup // batches whose done function has not returned
 	topicLimits sync.Map       // topic -> int, as LearnTopicLimit found it
+	shared      *TopicLimits   // what others have found; may be nil
 
 	mu     sync.Mutex
 	closed bool
@@ -76,73 +73,6 @@ func (p *Producer) RecordLimit(topic string) (bytes int64, setting string) {
 	}
 	return bytes, setting
 }
-
-// LearnTopicLimit asks the broker for max.message.bytes of a topic, so that no batch
-// is made that the topic refuses: the broker refuses a batch as a whole, its good
-// records too, and the client library does not divide it. It must come before the
-// first record for the topic. With compression the size on the broker is not known
-// beforehand, and nothing is asked.
-func (p *Producer) LearnTopicLimit(ctx context.Context, topic string) error {
-	if !slices.Equal(compression(p.cfg.Producer.CompressionType), []kgo.CompressionCodec{kgo.NoCompression()}) {
-		return nil
-	}
-	err := p.learnTopicLimit(ctx, topic)
-	for wait := firstTopicWait; errors.Is(err, ErrUnknownTopic) && wait <= lastTopicWait; wait *= 2 {
-		if err := p.askForTopic(ctx, topic); err != nil {
-			return err
-		}
-		select { // a broker may not have heard of a new topic yet
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-		err = p.learnTopicLimit(ctx, topic)
-	}
-	return err
-}
-
-// A topic that is not there is asked for again after waits that double, 0.6 s in all.
-const (
-	firstTopicWait = 10 * time.Millisecond
-	lastTopicWait  = 320 * time.Millisecond
-)
-
-// askForTopic lets a broker that creates topics by itself do so before the first record,
-// as the metadata request of the first record would.
-func (p *Producer) askForTopic(ctx context.Context, topic string) error {
-	req := kmsg.NewPtrMetadataRequest()
-	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(topic)
-	req.Topics, req.AllowAutoTopicCreation = []kmsg.MetadataRequestTopic{t}, true
-	if _, err := req.RequestWith(ctx, p.cl); err != nil {
-		return newError("ask for topic", topic, err)
-	}
-	return nil
-}
-
-func (p *Producer) learnTopicLimit(ctx context.Context, topic string) error {
-	const op = "read max.message.bytes of topic"
-	described, err := kadm.NewClient(p.cl).DescribeTopicConfigs(ctx, topic)
-	if err != nil {
-		return newError(op, topic, err)
-	}
-	rc, err := described.On(topic, nil)
-	if err == nil {
-		err = rc.Err
-	}
-	if err != nil {
-		return newError(op, topic, err)
-	}
-	for _, c := range rc.Configs {
-		if n, err := strconv.Atoi(c.MaybeValue()); c.Key == "max.message.bytes" && err == nil {
-			p.topicLimits.Store(topic, max(n, minBatchBytes))
-		}
-	}
-	return nil
-}
-
-// minBatchBytes is the least limit that the client library takes.
-const minBatchBytes = 512
 
 // Produce sends the batch and returns when every record is in the producer's
 // buffer, which is at once unless buffer.memory is used up.

@@ -3,7 +3,9 @@ package kafka
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -49,10 +51,13 @@ type TopicLog struct {
 	health *health
 
 	committedOnly bool
+	reading       context.Context //nolint:containedctx // ends when Close begins
 	stop          context.CancelFunc
 	stopped       chan struct{}
 
 	mu        sync.Mutex
+	asked     *endsRound      // the next one; nil when nobody waits for it
+	asking    bool            // a goroutine deals with asked
 	positions map[int32]int64 // next offset to read, by partition
 	moved     chan struct{}   // closed and replaced when a position grew
 	failed    error           // the last error of reading; nil again after the next record
@@ -84,9 +89,8 @@ func OpenTopicLog(ctx context.Context, cfg TopicLogConfig) (*TopicLog, error) {
 		l.cl.Close()
 		return nil, err
 	}
-	reading, stop := context.WithCancel(context.Background())
-	l.stop = stop
-	go l.read(reading) //nolint:contextcheck // reading outlives the call that opened the log
+	l.reading, l.stop = context.WithCancel(context.Background())
+	go l.read(l.reading) //nolint:contextcheck // reading outlives the call that opened the log
 	return l, nil
 }
 
@@ -199,17 +203,11 @@ func (l *TopicLog) advance(reached map[int32]int64, err error) {
 // ReadToEnd returns when everything that was in the topic when it was called has
 // been applied, or an error that says where reading stands when ctx ends.
 func (l *TopicLog) ReadToEnd(ctx context.Context) error {
-	l.mu.Lock()
-	partitions := make([]int32, 0, len(l.positions))
-	for p := range l.positions {
-		partitions = append(partitions, p)
-	}
-	l.mu.Unlock()
-	slices.Sort(partitions)
-	ends, err := l.ends(ctx, partitions, latestOffset)
+	ends, err := l.latest(ctx)
 	if err != nil {
 		return err
 	}
+	partitions := slices.Sorted(maps.Keys(ends))
 	for {
 		l.mu.Lock()
 		behind, moved, failed := l.behind(partitions, ends), l.moved, l.failed
@@ -248,15 +246,22 @@ func (l *TopicLog) Append(ctx context.Context, entries ...LogEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	done := make(chan error, 1)
-	l.Send(ctx, func(err error) { done <- err }, entries...)
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return &Error{
-			Op: "write topic", Subject: l.topic, Retriable: true,
-			cause: fmt.Errorf("no acknowledgement in time, it may or may not be written: %w", ctx.Err()),
+	for {
+		done := make(chan error, 1)
+		l.Send(ctx, func(err error) { done <- err }, entries...)
+		select {
+		case err := <-done:
+			if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+				if ctx.Err() == nil {
+					continue // somebody else's time was up, whose record came first in a batch with ours; nothing of it was sent
+				}
+			}
+			return err
+		case <-ctx.Done():
+			return &Error{
+				Op: "write topic", Subject: l.topic, Retriable: true,
+				cause: fmt.Errorf("no acknowledgement in time, it may or may not be written: %w", ctx.Err()),
+			}
 		}
 	}
 }

@@ -61,7 +61,20 @@ func (p *preparedBatch) release() {
 }
 
 // buffers are reused between batches; one holds what a batch converts into.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, wire.TargetBlockBytes); return &b }}
+var buffers sync.Pool
+
+// smallBufferBytes is what a batch of a few short records converts into.
+const smallBufferBytes = 1 << 10
+
+// takeBuffer gives an empty buffer for a batch of this cost. It grows when that is not enough. A new one is no larger than
+// the batch asks for, because thousands of tasks may hold one at the same time (docs/benchmarks.md).
+func takeBuffer(cost int64) *[]byte {
+	if b, ok := buffers.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, 0, min(max(cost, smallBufferBytes), wire.TargetBlockBytes))
+	return &b
+}
 
 // sourceConverter turns batches of a stream into Kafka batches. It belongs to
 // the goroutine that receives, because schemas are defined there.
@@ -181,7 +194,7 @@ func (c *sourceConverter) part(f *columnForm, conv convert.Converter, schemas *w
 		f.set(id, conv, schemas)
 	}
 	if p.buffer == nil {
-		p.buffer, _ = buffers.Get().(*[]byte)
+		p.buffer = takeBuffer(p.cost)
 		dst = (*p.buffer)[:0]
 	}
 	return conv.FromConnect(dst, topic, f.schema, raw)
@@ -189,7 +202,7 @@ func (c *sourceConverter) part(f *columnForm, conv convert.Converter, schemas *w
 
 func (c *sourceConverter) headers(r *wire.SourceRecord, schemas *wire.SchemaTable, topic string, p *preparedBatch, dst []byte) ([]byte, error) {
 	if p.buffer == nil {
-		p.buffer, _ = buffers.Get().(*[]byte)
+		p.buffer = takeBuffer(p.cost)
 		dst = (*p.buffer)[:0]
 	}
 	for rest := r.Headers; len(rest) > 0; {

@@ -17,7 +17,7 @@ import (
 // offsets, reference section 5.4.3 and KIP-910).
 func (c *sourceConverter) transformed(b *wire.SourceBatch) *preparedBatch {
 	p := &preparedBatch{kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost(), trace: c.trace}
-	p.buffer, _ = buffers.Get().(*[]byte)
+	p.buffer = takeBuffer(p.cost)
 	dst := (*p.buffer)[:0]
 	c.transformAll(b)
 	defer c.batch.Reset()

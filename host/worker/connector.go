@@ -28,6 +28,9 @@ func (r *connectorRunner) run() {
 
 func (r *connectorRunner) tell(state store.State, err error) {
 	r.entered(state, &r.w.connectorStarts)
+	if r.life.Err() != nil {
+		return // cut off: it may run elsewhere, and what is told now would hide that (I-5)
+	}
 	r.w.cfg.Listener.ConnectorState(r.name, state, err)
 }
 

@@ -214,20 +214,30 @@ func (r *runner) resolve(ctx context.Context) (*share, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind := config.Source
-	if resolved.Connector.Kind == plugin.Sink {
-		kind = config.Sink
-	}
-	c, err := config.ParseConnector(kind, r.props, r.w.cfg.Settings)
+	s := &share{resolved: resolved}
+	r.w.pace.do(func() { err = r.read(s) })
 	if err != nil {
 		return nil, err
 	}
-	if err := supported(c); err != nil {
-		return nil, err
+	return s, nil
+}
+
+// read reads the configuration.
+func (r *runner) read(s *share) error {
+	kind := config.Source
+	if s.resolved.Connector.Kind == plugin.Sink {
+		kind = config.Sink
 	}
-	masker := c.Masker(r.w.cfg.Settings)
-	addPasswords(masker, resolved.Connector.ConfigKeys, c.Resolution.Props)
-	return &share{resolved: resolved, connector: c, masker: masker}, nil
+	var err error
+	if s.connector, err = config.ParseConnector(kind, r.props, r.w.cfg.Settings); err != nil {
+		return err
+	}
+	if err := supported(s.connector); err != nil {
+		return err
+	}
+	s.masker = s.connector.Masker(r.w.cfg.Settings)
+	addPasswords(s.masker, s.resolved.Connector.ConfigKeys, s.connector.Resolution.Props)
+	return nil
 }
 
 // acquire resolves the class, reads the configuration and takes a share of the

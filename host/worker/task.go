@@ -50,7 +50,7 @@ func (r *taskRunner) run() {
 	defer r.cut()
 	go r.obey()
 	r.loop(r.once, r.tell)
-	if r.life.Err() == nil && r.reportedState() != store.StateFailed {
+	if r.reportedState() != store.StateFailed {
 		r.tell(store.StateUnassigned, nil)
 	}
 }
@@ -58,8 +58,7 @@ func (r *taskRunner) run() {
 // obey carries wishes over to the running task, and tells when one that had to
 // try again gets on.
 func (r *taskRunner) obey() {
-	look := time.NewTicker(recoveryInterval)
-	defer look.Stop()
+	var look <-chan time.Time // only while it is hindered: there may be thousands of tasks
 	for {
 		select {
 		case <-r.poke:
@@ -68,8 +67,14 @@ func (r *taskRunner) obey() {
 				r.current.Stop()
 			}
 			r.mu.Unlock()
-		case <-look.C:
-			r.recovered()
+			if look == nil && r.isHindered() {
+				look = time.After(recoveryInterval)
+			}
+		case <-look:
+			look = nil
+			if r.recovered(); r.isHindered() {
+				look = time.After(recoveryInterval)
+			}
 		case <-r.done:
 			return
 		}
@@ -89,9 +94,23 @@ func (r *taskRunner) hinder(err error) bool {
 	}
 	r.hindrance, r.hindered = err.Error(), records
 	if r.reported == store.StateRunning {
-		r.w.cfg.Listener.TaskState(r.id, store.StateRunning, err)
+		r.inform(store.StateRunning, err)
 	}
+	r.wake()
 	return true
+}
+
+func (r *taskRunner) isHindered() bool {
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	return r.hindrance != ""
+}
+
+// inform tells the listener, unless the task was cut off: it may run elsewhere then, and what it says now would hide that (I-5).
+func (r *taskRunner) inform(state store.State, err error) {
+	if r.life.Err() == nil {
+		r.w.cfg.Listener.TaskState(r.id, state, err)
+	}
 }
 
 // recovered takes the reason away once records move.
@@ -104,7 +123,7 @@ func (r *taskRunner) recovered() {
 	}
 	r.hindrance = ""
 	if r.reported == store.StateRunning {
-		r.w.cfg.Listener.TaskState(r.id, store.StateRunning, nil)
+		r.inform(store.StateRunning, nil)
 	}
 }
 
@@ -141,7 +160,7 @@ func (r *taskRunner) tell(state store.State, err error) {
 	defer r.telling.Unlock()
 	r.reported, r.hindrance = state, ""
 	r.entered(state, &r.w.taskStarts)
-	r.w.cfg.Listener.TaskState(r.id, state, err)
+	r.inform(state, err)
 }
 
 // once is one life of the task on one plugin process (a sink may outlive its process).
@@ -216,10 +235,12 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 	if err != nil {
 		return nil, err
 	}
-	producer, err := kafka.NewProducer(producerConfig)
+	var producer *kafka.Producer
+	r.w.pace.do(func() { producer, err = kafka.NewProducer(producerConfig) })
 	if err != nil {
 		return nil, err
 	}
+	producer.ShareTopicLimits(&r.w.topicLimits)
 	cfg := task.SourceConfig{
 		OpenDeadLetters: letters,
 		ID:              r.id, ConnectorType: s.resolved.Connector.Name, Config: c.props, Epoch: r.w.epochs.Add(1), Paused: c.paused,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/store"
 	"github.com/tailrace/tailrace/host/task"
@@ -60,6 +61,9 @@ type Config struct {
 type Worker struct {
 	cfg    Config
 	epochs atomic.Uint64
+	pace   pace
+	// topicLimits is what tasks have found out for each other.
+	topicLimits kafka.TopicLimits
 
 	mu         sync.Mutex
 	closed     bool
@@ -81,7 +85,7 @@ func New(cfg Config) *Worker {
 	if cfg.LogLevel == nil {
 		cfg.LogLevel = func(string) slog.Level { return slog.LevelInfo }
 	}
-	w := &Worker{cfg: cfg, connectors: make(map[string]*connectorRunner), tasks: make(map[task.ID]*taskRunner), watched: make(chan struct{})}
+	w := &Worker{cfg: cfg, pace: newPace(), connectors: make(map[string]*connectorRunner), tasks: make(map[task.ID]*taskRunner), watched: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.watching = cancel
 	events, unsubscribe := cfg.Plugins.Subscribe()

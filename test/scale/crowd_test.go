@@ -1,0 +1,214 @@
+package scale
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tailrace/tailrace/test/env"
+	"github.com/tailrace/tailrace/test/harness"
+)
+
+// crowd is a cluster with many connectors of the ticker plugin.
+type crowd struct {
+	t          *testing.T
+	broker     *env.Broker
+	config     harness.Config
+	workers    []*harness.Worker
+	topic      string
+	connectors int
+	tasks      int // of each connector
+}
+
+// startCrowd starts workers without connectors. The topic is there.
+func startCrowd(t *testing.T, broker *env.Broker, workers, connectors, tasks int) *crowd {
+	t.Helper()
+	plugins := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(plugins, "ticker"), "./test/scale/testdata/ticker")
+	build.Dir = harness.Root()
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	c := &crowd{
+		t: t, broker: broker, topic: broker.Topic(t, 3), connectors: connectors, tasks: tasks,
+		config: harness.Config{Bootstrap: broker.Bootstrap, PluginPath: plugins, Group: env.Name(t), Props: map[string]string{
+			"offset.flush.interval.ms": "10000",
+		}},
+	}
+	c.workers = harness.StartCluster(t, workers, c.config)
+	return c
+}
+
+// join starts one more worker.
+func (c *crowd) join() *harness.Worker {
+	one := c.config
+	one.Dir = c.t.TempDir()
+	return harness.Start(c.t, one)
+}
+
+// fill creates the connectors, some at a time, through all workers.
+func (c *crowd) fill(isolation string) {
+	c.t.Helper()
+	const atOnce = 6
+	var wg sync.WaitGroup
+	failed := make(chan string, c.connectors)
+	next := make(chan int)
+	for range atOnce {
+		wg.Go(func() {
+			for i := range next {
+				w := c.workers[i%len(c.workers)]
+				config := map[string]string{
+					"connector.class": "ticker", "topic": c.topic, "tasks.max": strconv.Itoa(c.tasks), "process.isolation": isolation,
+					"interval.ms": "10000",
+				}
+				for attempt := 0; ; attempt++ { // a rebalance answers 409, as Kafka Connect's: send it again
+					status, body := w.REST("POST", "/connectors", map[string]any{"name": fmt.Sprintf("c%04d", i), "config": config})
+					if status == 201 {
+						break
+					}
+					if status != 409 || attempt > 100 {
+						failed <- fmt.Sprint(status, " ", body)
+						break
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			}
+		})
+	}
+	for i := range c.connectors {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	close(failed)
+	for text := range failed {
+		c.t.Error(text)
+	}
+	require.False(c.t, c.t.Failed())
+}
+
+// census is what the status of all connectors says.
+type census struct {
+	connectors map[string]string // worker by connector, of those that run
+	tasks      map[string]string // worker by task, of those that run
+	others     map[string]int    // how many are in another state, or on a worker that is not asked for
+	sample     string            // one of others
+}
+
+// count asks a worker for the status of everything. What runs elsewhere than on the workers does not count.
+func (c *crowd) count(by *harness.Worker, workers []*harness.Worker) census {
+	c.t.Helper()
+	now := census{connectors: map[string]string{}, tasks: map[string]string{}, others: map[string]int{}}
+	resp, err := http.Get(by.URL() + "/connectors?expand=status") //nolint:noctx // of the test
+	if err != nil {
+		now.others[err.Error()]++
+		return now
+	}
+	defer resp.Body.Close()
+	var all map[string]struct{ Status harness.Status }
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		now.others[err.Error()]++
+		return now
+	}
+	ids := map[string]bool{}
+	for _, w := range workers {
+		ids[w.WorkerID()] = true
+	}
+	note := func(where map[string]string, what string, s harness.InstanceStatus) {
+		if s.State == "RUNNING" && ids[s.WorkerID] {
+			where[what] = s.WorkerID
+			return
+		}
+		now.others[s.State+" on "+s.WorkerID]++
+		now.sample = fmt.Sprintf("%s: %s %+v", s.State, what, s)
+	}
+	for name, one := range all {
+		note(now.connectors, name, one.Status.Connector)
+		for _, task := range one.Status.Tasks {
+			note(now.tasks, fmt.Sprintf("%s-%d", name, task.ID), task.InstanceStatus)
+		}
+	}
+	return now
+}
+
+// even says that every worker has the same number, within one.
+func even(where map[string]string, workers int) bool {
+	counts := map[string]int{}
+	for _, w := range where {
+		counts[w]++
+	}
+	low, high := len(where), 0
+	for _, n := range counts {
+		low, high = min(low, n), max(high, n)
+	}
+	return len(counts) == workers && high-low <= 1
+}
+
+// moved counts what is in both and on another worker.
+func moved(before, after map[string]string) (n int) {
+	for what, w := range after {
+		if was, ok := before[what]; ok && was != w {
+			n++
+		}
+	}
+	return n
+}
+
+// limit bounds a wait for the cluster; what is measured is told and judged apart.
+const limit = 3 * time.Minute
+
+// settle waits until everything runs, evenly, on some workers. It tells how long it took since then until everything
+// ran somewhere, and until it was even.
+func (c *crowd) settle(since time.Time, workers ...*harness.Worker) (running, settled time.Duration, at census) {
+	c.t.Helper()
+	harness.Eventually(c.t, limit, "all connectors and tasks run, evenly", func() (bool, string) {
+		at = c.count(workers[0], workers)
+		if strings.HasPrefix(at.sample, "FAILED") {
+			c.t.Fatal(at.sample)
+		}
+		if len(at.connectors) < c.connectors || len(at.tasks) < c.connectors*c.tasks {
+			running = 0
+			time.Sleep(100 * time.Millisecond)
+			return false, fmt.Sprintf("%d connectors and %d tasks run, others: %v; %s", len(at.connectors), len(at.tasks), at.others, at.sample)
+		}
+		if settled = time.Since(since); running == 0 {
+			running = settled
+		}
+		return even(at.connectors, len(workers)) && even(at.tasks, len(workers)), "it is uneven"
+	})
+	return running, settled, at
+}
+
+// verify reads the topic: every task has sent, and without a gap.
+func (c *crowd) verify() {
+	c.t.Helper()
+	last := map[string]int64{}
+	for _, r := range records(c) {
+		n, err := strconv.ParseInt(string(r.Value), 10, 64)
+		require.NoError(c.t, err)
+		key := string(r.Key)
+		require.LessOrEqual(c.t, n, last[key]+1, "records of task %s are missing", key) // I-6
+		last[key] = n
+	}
+	require.Len(c.t, last, c.connectors*c.tasks)
+}
+
+func records(c *crowd) []*kgo.Record { return c.broker.Records(c.t, c.topic) }
+
+// tell prints a line at once, and for the report.
+func tell(t *testing.T, format string, args ...any) {
+	t.Logf(format, args...)
+	if testing.Verbose() {
+		_, _ = fmt.Fprintf(os.Stderr, "%s "+format+"\n", append([]any{time.Now().Format("15:04:05.0")}, args...)...)
+	}
+}

@@ -1,0 +1,5 @@
+// Package scale fills a cluster of built workers on a real Kafka with many connectors and tasks, lets workers come and
+// go, and measures how long that takes, how quickly the REST API answers meanwhile, and what it costs.
+//
+// In `make test` it runs in a short form; `make scale` is the long one, which writes docs/benchmarks.md.
+package scale
