@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -38,6 +39,7 @@ type AssignState struct {
 	generation int32           // of the round that made it
 	owners     map[Item]string // who was to run what after that round
 	due        time.Time       // when work that waits for its owner is given away; zero: none waits
+	places     map[Item]string // where what that round revoked is to go
 }
 
 // Round is one call for a division of work.
@@ -79,6 +81,8 @@ type Division struct {
 //     first; among members of the same count to the one with the least load.
 //   - Connectors and tasks are evened out separately: at the end no member that may
 //     run more has two less than another. No more moves than needed for that.
+//   - When the counts are even and one member has far more load than another, a heavy task and a light one change places
+//     (see level). That happens only in rounds that are held for another reason.
 //   - The work of a member that has left waits for MaxDelay, if that is set. Work
 //     that its owner does not report, although it is there, has not arrived at it
 //     and is given away at once.
@@ -97,14 +101,17 @@ func Assign(state AssignState, round Round) (AssignState, Division) {
 		waiting = nil
 	}
 	for _, connectors := range []bool{true, false} {
-		a.give(connectors, waiting)
+		a.give(connectors, waiting, state.places)
 		if delay == 0 { // a member that comes back shall find its place free
 			a.even(connectors)
 		}
 	}
+	if delay == 0 {
+		a.level()
+	}
 	d := a.division()
 	d.Delay = delay
-	next := AssignState{generation: round.Generation, owners: maps.Clone(d.Owners), due: due}
+	next := AssignState{generation: round.Generation, owners: maps.Clone(d.Owners), due: due, places: a.places}
 	for item := range waiting {
 		next.owners[item] = state.owners[item]
 	}
@@ -134,6 +141,7 @@ type assigner struct {
 	free    []Work // run by nobody, sorted
 	// capable says for each class whether any member has it.
 	capable map[string]bool
+	places  map[Item]string // of what is revoked to go elsewhere, the member's id
 }
 
 // sheet is one member's part.
@@ -156,7 +164,7 @@ func kind(i Item) int {
 }
 
 func newAssigner(round Round) *assigner {
-	a := &assigner{work: make(map[Item]Work, len(round.Work)), capable: map[string]bool{}}
+	a := &assigner{work: make(map[Item]Work, len(round.Work)), capable: map[string]bool{}, places: map[Item]string{}}
 	for _, w := range round.Work {
 		a.work[w.Item] = w
 	}
@@ -246,25 +254,38 @@ func compareItems(x, y Item) int {
 	return cmp.Or(cmp.Compare(x.Connector, y.Connector), cmp.Compare(x.Task, y.Task))
 }
 
-// give hands out what nobody runs, except what waits.
-func (a *assigner) give(connectors bool, waiting map[Item]struct{}) {
+// give hands out what nobody runs, except what waits. What was revoked in favour of a member goes to it.
+func (a *assigner) give(connectors bool, waiting map[Item]struct{}, places map[Item]string) {
 	for _, w := range a.free {
 		if _, waits := waiting[w.Item]; waits || w.Item.IsConnector() != connectors {
 			continue
 		}
-		if to := a.least(w, nil); to != nil {
+		to := a.member(places[w.Item])
+		if to == nil || !a.may(to, w) {
+			to = a.least(w)
+		}
+		if to != nil {
 			to.assigned[kind(w.Item)] = insert(to.assigned[kind(w.Item)], w)
 			to.add(w, 1)
 		}
 	}
 }
 
+// member finds a member by its id; nil when it is not there.
+func (a *assigner) member(id string) *sheet {
+	i, found := slices.BinarySearchFunc(a.members, id, func(s *sheet, id string) int { return cmp.Compare(s.id, id) })
+	if !found {
+		return nil
+	}
+	return a.members[i]
+}
+
 // least is the member with the fewest of the work's kind that may run it.
-func (a *assigner) least(w Work, except *sheet) *sheet {
+func (a *assigner) least(w Work) *sheet {
 	var best *sheet
 	k := kind(w.Item)
 	for _, s := range a.members {
-		if s == except || !a.may(s, w) {
+		if !a.may(s, w) {
 			continue
 		}
 		if best == nil || cmp.Or(cmp.Compare(s.count[k], best.count[k]), cmp.Compare(s.load, best.load)) < 0 {
@@ -313,6 +334,63 @@ func (a *assigner) movable(from, to *sheet, k int) (Work, bool) {
 		return w, true
 	}
 	return nearest(from.running[k], ideal, allowed)
+}
+
+// Bounds of level.
+const (
+	// levelShare is how much more load a member must have than another, as a share of the mean, before tasks change places.
+	levelShare = 0.5
+	// maxSwaps bounds the tasks that change places in one round, because they stand still meanwhile.
+	maxSwaps = 16
+	// loadNoise is what sums of the same weights in another order may differ by.
+	loadNoise = 1e-6
+)
+
+// level lets tasks of the member with most load change places with lighter ones of the member with least, while the
+// difference is large and at least halves. Weights that differ a little therefore move nothing, and what has changed
+// places does not go back. Only what a member may run goes to it.
+func (a *assigner) level() {
+	for range maxSwaps {
+		heavy, light := a.members[0], a.members[0]
+		mean := 0.0
+		for _, s := range a.members {
+			mean += s.load / float64(len(a.members))
+			if s.load > heavy.load+loadNoise {
+				heavy = s
+			}
+			if s.load < light.load-loadNoise {
+				light = s
+			}
+		}
+		gap := heavy.load - light.load
+		if gap <= levelShare*mean+loadNoise || !a.swap(heavy, light, gap) {
+			return
+		}
+	}
+}
+
+// swap exchanges the running pair that brings two members closest together; false when none halves the gap.
+func (a *assigner) swap(heavy, light *sheet, gap float64) bool {
+	best := gap/2 - loadNoise
+	var down, up Work
+	found := false
+	for _, y := range light.running[0] {
+		if !a.may(heavy, y) {
+			continue
+		}
+		x, ok := nearest(heavy.running[0], y.weight()+gap/2, func(w Work) bool { return a.may(light, w) })
+		if !ok {
+			return false
+		}
+		if rest := math.Abs(gap - 2*(x.weight()-y.weight())); rest < best-loadNoise {
+			best, down, up, found = rest, x, y, true
+		}
+	}
+	if found {
+		a.move(down, heavy, light)
+		a.move(up, light, heavy)
+	}
+	return found
 }
 
 func compareWork(x, y Work) int {
@@ -364,6 +442,7 @@ func (a *assigner) move(w Work, from, to *sheet) {
 		return
 	}
 	from.running[k], _ = remove(from.running[k], w)
+	a.places[w.Item] = to.id
 	from.revoked = append(from.revoked, w.Item)
 }
 

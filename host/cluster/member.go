@@ -30,6 +30,8 @@ type Runner interface {
 	Stop(ctx context.Context, items []Item)
 	// Start comes after every round and returns at once. The items are what is new for this worker; there may be none.
 	Start(round Standing, items []Item)
+	// Loads are the bytes a second of the tasks that have run here long enough to say. It is called before each join.
+	Loads() map[Item]float64
 }
 
 // Standing is the round of the group that work stands on.
@@ -53,9 +55,7 @@ type MemberConfig struct {
 	// Plugins lists the classes that this worker can run; nil offers to run all.
 	// It is called before each join.
 	Plugins func() []string
-	// Weight is the load of an item beside others, nil counts all alike.
-	Weight func(Item) float64
-	Log    *slog.Logger // nil discards
+	Log     *slog.Logger // nil discards
 }
 
 // View is what a member knows of its cluster.
@@ -99,6 +99,7 @@ type Member struct {
 	current map[Item]struct{}
 	// Of the leader's last round; only Divide writes them.
 	state  AssignState
+	loads  map[Item]float64 // bytes a second, as they count: see steady
 	owners map[Item]string
 	urls   map[string]string
 	rounds Rounds
@@ -219,10 +220,11 @@ func (h *memberHandler) Prepare(ctx context.Context) []kafka.GroupProtocol {
 	if m.cfg.Plugins != nil {
 		plugins = slices.Sorted(slices.Values(m.cfg.Plugins()))
 	}
+	loads := reportLoads(m.runner.Loads())
 	offered, _ := versions(m.cfg.Protocol) // checked by Join
 	protocols := make([]kafka.GroupProtocol, len(offered))
 	for i, version := range offered {
-		meta := Metadata{Version: version, URL: m.cfg.URL, ConfigOffset: offset, Plugins: plugins}
+		meta := Metadata{Version: version, URL: m.cfg.URL, ConfigOffset: offset, Plugins: plugins, Loads: loads}
 		if current != nil && version >= versionCompatible {
 			own := *current
 			own.Version = version
@@ -394,7 +396,7 @@ func (h *memberHandler) Divide(ctx context.Context, join kafka.GroupJoin) map[st
 		answer.Err, answer.ConfigOffset = ConfigMismatch, known
 		return answerAll(peers, func(string) Assignment { return answer })
 	}
-	division := m.divide(join, peers, WorkOf(snapshot, m.cfg.Weight))
+	division := m.divide(join, peers, snapshot)
 	answer.Delay = division.Delay
 	return answerAll(peers, func(id string) Assignment {
 		one := answer
@@ -404,9 +406,11 @@ func (h *memberHandler) Divide(ctx context.Context, join kafka.GroupJoin) map[st
 }
 
 // divide makes the division and remembers it.
-func (m *Member) divide(join kafka.GroupJoin, peers map[string]Metadata, work []Work) Division {
+func (m *Member) divide(join kafka.GroupJoin, peers map[string]Metadata, snapshot store.ConfigSnapshot) Division {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.loads = steadyLoads(m.loads, peers)
+	work := WorkOf(snapshot, m.loads)
 	round := Round{Now: time.Now(), Generation: join.Generation, LastCompleted: m.view.Generation, Work: work, MaxDelay: m.cfg.MaxDelay}
 	urls := make(map[string]string, len(peers))
 	for id, meta := range peers {
@@ -441,21 +445,4 @@ func versionOf(protocol string) int16 {
 		}
 	}
 	return versionEager
-}
-
-// WorkOf is everything that a snapshot wants to run: every connector, whatever its
-// target state, and the tasks of those whose set of tasks is whole.
-func WorkOf(s store.ConfigSnapshot, weight func(Item) float64) []Work {
-	var work []Work
-	for _, name := range s.Names() {
-		c := s.Connectors[name]
-		for task := ConnectorTask; task < len(c.Tasks); task++ {
-			w := Work{Item: Item{name, task}, Class: c.Config["connector.class"]}
-			if weight != nil {
-				w.Weight = weight(w.Item)
-			}
-			work = append(work, w)
-		}
-	}
-	return work
 }

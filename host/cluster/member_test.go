@@ -70,6 +70,8 @@ func (d desk) Stop(_ context.Context, items []Item) {
 
 func (d desk) Settle(context.Context) {}
 
+func (d desk) Loads() map[Item]float64 { return nil }
+
 func (d desk) Start(_ Standing, items []Item) {
 	d.board.mu.Lock()
 	defer d.board.mu.Unlock()

@@ -60,6 +60,15 @@ type Metadata struct {
 	// Plugins are the connector classes that it can run, sorted; nil means all that
 	// are asked for. They follow the fields that Kafka Connect knows, which it skips.
 	Plugins []string
+	// Loads are the bytes a second that tasks here move, of those that matter; 0 says that it is measured and too little to
+	// matter. They follow the plugins, which must be told then.
+	Loads []Load
+}
+
+// Load is what a task moves.
+type Load struct {
+	Item           Item
+	BytesPerSecond int64
 }
 
 // Assignment is what a leader gives to a member, and what a member reports back.
@@ -76,9 +85,12 @@ type Assignment struct {
 	Delay    time.Duration // join again after it, in whole milliseconds; since version 1
 }
 
-// pluginsMagic tells our own part of the metadata from padding. Kafka Connect
+// They tell our own parts of the metadata from padding. Kafka Connect
 // reads the fields that it knows and nothing behind them.
-const pluginsMagic uint32 = 0x54525031 // "TRP1"
+const (
+	pluginsMagic uint32 = 0x54525031 // "TRP1"
+	loadsMagic   uint32 = 0x54524c31 // "TRL1"
+)
 
 // errTruncated is a message that ends before its last field.
 var errTruncated = errors.New("the message is cut off")
@@ -103,6 +115,7 @@ func EncodeMetadata(m Metadata) []byte {
 			for _, p := range m.Plugins {
 				w.string(p)
 			}
+			w.loads(m.Loads)
 		}
 	}
 	return w.b
@@ -127,6 +140,7 @@ func DecodeMetadata(b []byte) (Metadata, error) {
 			for range n {
 				m.Plugins = append(m.Plugins, r.string())
 			}
+			m.Loads = r.loads()
 		}
 	}
 	if m.Version < 0 && r.err == nil {
@@ -187,6 +201,31 @@ func (w *writer) string(s string) {
 	s = s[:min(len(s), math.MaxInt16)]
 	w.int16(int16(len(s)))
 	w.b = append(w.b, s...)
+}
+
+func (w *writer) loads(loads []Load) {
+	if len(loads) == 0 {
+		return
+	}
+	w.b = binary.BigEndian.AppendUint32(w.b, loadsMagic)
+	w.int32(int32(len(loads)))
+	for _, l := range loads {
+		w.string(l.Item.Connector)
+		w.int32(int32(l.Item.Task))
+		w.int64(l.BytesPerSecond)
+	}
+}
+
+func (r *reader) loads() []Load {
+	if len(r.b) < 8 || binary.BigEndian.Uint32(r.b) != loadsMagic {
+		return nil
+	}
+	r.b = r.b[4:]
+	var loads []Load
+	for range r.count(14) {
+		loads = append(loads, Load{Item{r.string(), int(r.int32())}, max(0, r.int64())})
+	}
+	return loads
 }
 
 // items writes one element per connector, connectors before tasks, each in the

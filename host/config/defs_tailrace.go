@@ -10,6 +10,8 @@ const (
 	// MaxErrorRateKey and ErrorRateRecordsKey end a task whose records fail too often.
 	MaxErrorRateKey     = "errors.tolerance.max.rate"
 	ErrorRateRecordsKey = "errors.tolerance.max.rate.records"
+	// TaskWeightKey is what a cluster divides its work by, beside counts.
+	TaskWeightKey = "task.weight"
 	// SchemaEvolutionKey says what a source does with values whose schema changes.
 	SchemaEvolutionKey = "schema.evolution"
 )
@@ -73,7 +75,14 @@ var extensionKeys = []Key{
 		Name: ErrorRateRecordsKey, Type: Int, Default: Text("1000"), Importance: Low, Group: groupErrors, Order: 21, Width: WidthShort, DisplayName: "Records of the error rate", Validator: Between(1, 10_000_000),
 		Documentation: "Number of records, the newest ones, over which errors.tolerance.max.rate is counted.",
 	},
+	{
+		Name: TaskWeightKey, Type: Double, Default: Null(), Importance: Low, Group: groupProcess, Order: 6, Width: WidthShort, DisplayName: "Task weight", Validator: orNull(BetweenDouble(0.01, MaxTaskWeight)),
+		Documentation: "Load of each task beside tasks of other connectors, for the division of a cluster's work: an idle task has 1. Unset means that it follows from the bytes a second that the task moves.",
+	},
 }
+
+// MaxTaskWeight bounds task.weight.
+const MaxTaskWeight = 10_000
 
 // sourceExtensionKeys are those of sources only.
 var sourceExtensionKeys = []Key{

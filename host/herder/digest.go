@@ -50,6 +50,7 @@ func (d *Distributed) loop() {
 			d.digest()
 		case <-tick.C:
 			d.duties(false)
+			d.measureLoads(time.Now())
 		case <-d.pings:
 		case <-d.ctx.Done():
 			return

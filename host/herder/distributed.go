@@ -85,6 +85,7 @@ type Distributed struct {
 	fence    func(context.Context, map[string]string, []string) error
 	setLevel func(store.LoggerLevel)
 	stages   stages
+	loads    loads
 
 	ctx        context.Context // ends when Close begins
 	cancel     context.CancelFunc
