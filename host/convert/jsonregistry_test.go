@@ -227,6 +227,13 @@ func FuzzJSONPayload(f *testing.F) {
 			r := jsonReader{c: c, b: b}
 			wire, err = r.value(nil, s, at)
 		})
+		p := c.passOver(b)
+		plan := c.newPassPlan(s)
+		bounded.Allocation(t, len(text), func() {
+			if passed, end := p.value(nil, plan, at, 0); end != gaveUp && (err != nil || string(passed) != string(wire)) {
+				t.Fatalf("%q is %x in a single pass and %x, %v", text, passed, wire, err)
+			}
+		})
 		if err != nil {
 			return
 		}
@@ -262,6 +269,13 @@ func FuzzJSONSchema(f *testing.F) {
 		}
 		r := jsonReader{c: c, b: b}
 		wire, err := r.value(nil, s, at)
+		p := c.passOver(b)
+		plan := c.newPassPlan(s)
+		bounded.Allocation(t, len(text), func() {
+			if passed, end := p.value(nil, plan, at, 0); end != gaveUp && (err != nil || string(passed) != string(wire)) {
+				t.Fatalf("%q is %x in a single pass and %x, %v", text, passed, wire, err)
+			}
+		})
 		if err != nil {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/test/bounded"
 )
 
 // TestProgramsDoWhatTheirStepsDo takes the same records through a chain with programs and through its steps one by one.
@@ -77,7 +78,7 @@ func TestProgramsDoWhatTheirStepsDo(t *testing.T) {
 	require.Greater(t, made, all/10, "programs are hardly tested")
 }
 
-func same(t *rapid.T, got, want *Cell) {
+func same(t testingT, got, want *Cell) {
 	v, errV := got.Value()
 	w, errW := want.Value()
 	if errV != nil || errW != nil {
@@ -91,6 +92,12 @@ func same(t *rapid.T, got, want *Cell) {
 	if (errA == nil) != (errB == nil) || string(a) != string(b) {
 		t.Fatalf("wire forms: %x (%v), and one by one %x (%v)", a, errA, b, errB)
 	}
+}
+
+// testingT is a *testing.T or a *rapid.T.
+type testingT interface {
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // usualConfig are options for the names of usualStruct and usualMap.
@@ -181,3 +188,61 @@ func TestProgramsTakeNoBrokenBytes(t *testing.T) {
 		require.False(t, apply(append(in.raw[:len(in.raw):len(in.raw)], 0)).Live(), "a byte behind the value")
 	}
 }
+
+// FuzzPrograms: bytes that claim to be a struct or a map go through the chain with programs as through the steps one by one. (I-3)
+func FuzzPrograms(f *testing.F) {
+	s := data.NewStruct().Field("a", data.Int64Schema).Field("b", data.OptionalStringSchema).Field("c", data.OptionalFloat64Schema).
+		Field("d", data.BooleanSchema).Field("e", data.DecimalSchema(2)).Field("f", data.OptionalInt16Schema).MustBuild()
+	raw, err := data.AppendValue(nil, s, data.NewValue(s).Set("a", int64(-300)).Set("b", "text").Set("c", 1.25).Set("d", true).
+		Set("e", data.NewDecimalValue(5, 2)).Set("f", int16(300)).MustBuild())
+	require.NoError(f, err)
+	f.Add(raw, raw, true)
+	m := data.NewMapValue(data.MapEntry{Key: "a", Value: int64(300)}, data.MapEntry{Key: "b", Value: "x"}, data.MapEntry{Key: "c", Value: []any{1.5}})
+	if raw, err = data.AppendValue(nil, nil, m); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw, raw, false)
+	transforms := []config.Transform{
+		{Alias: "i", Class: "InsertField$Value", Config: map[string]string{"static.field": "s", "static.value": "v", "timestamp.field": "at"}},
+		{Alias: "r", Class: "ReplaceField$Value", Config: map[string]string{"exclude": "d", "renames": "b:x"}},
+		{Alias: "c", Class: "Cast$Value", Config: map[string]string{"spec": "a:int32,c:string,f:string"}},
+		{Alias: "m", Class: "MaskField$Value", Config: map[string]string{"fields": "x"}},
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte, withSchema bool) {
+		chain, reference := chainOf(t, transforms), chainOf(t, transforms)
+		reference.units = nil
+		for i := range reference.steps {
+			reference.units = append(reference.units, &reference.steps[i])
+		}
+		got, want := NewBatch(Sink), NewBatch(Sink)
+		fill := func(b *Batch) {
+			for _, raw := range [][]byte{first, second} {
+				r := b.Add()
+				if r.Timestamp = 5; withSchema {
+					r.Value.SetWire(s, raw)
+				} else {
+					r.Value.SetWire(nil, raw)
+				}
+			}
+		}
+		fill(want)
+		reference.Apply(want)
+		bounded.Allocation(t, len(first)+len(second)+programMemory, func() {
+			got.Reset()
+			fill(got)
+			chain.Apply(got)
+		})
+		for i := range got.Len() {
+			g, w := got.At(i), want.At(i)
+			if g.Live() != w.Live() {
+				t.Fatalf("%x: %v, and one by one %v", [][]byte{first, second}[i], g.Failure(), w.Failure())
+			}
+			if g.Live() {
+				same(t, &g.Value, &w.Value)
+			}
+		}
+	})
+}
+
+// programMemory is what the blocks of a batch and the programs for two sets of keys may take, as so much input.
+const programMemory = 64 << 10
