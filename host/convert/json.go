@@ -79,7 +79,7 @@ func (c *jsonConverter) FromConnect(dst []byte, _ string, schema *data.Schema, w
 	if c.schemas {
 		after = append(after, p.envelope...)
 	}
-	w := jsonWriter{c: c, b: wire}
+	w := jsonWriter{c: c, b: wire, keys: c.keys}
 	if after, err = w.value(after, p); err != nil {
 		return nil, dst, err
 	}
@@ -102,7 +102,7 @@ func (c *jsonConverter) fromSchemaless(dst, wire []byte) (out, after []byte, err
 	if c.schemas {
 		after = append(after, `{"schema":null,"payload":`...)
 	}
-	w := jsonWriter{c: c, b: wire}
+	w := jsonWriter{c: c, b: wire, keys: c.keys}
 	if after, err = w.any(after, 0); err != nil {
 		return nil, dst, err
 	}

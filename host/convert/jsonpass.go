@@ -154,6 +154,17 @@ func (p *jsonPass) value(dst []byte, plan *passPlan, i, depth int) ([]byte, int)
 		} else if n, end = b.passNumber(i); end != gaveUp {
 			dst = data.AppendDouble(dst, n.float())
 		}
+	case kindBytes:
+		if c == '"' {
+			dst, end = b.passBase64(dst, i, 0)
+		}
+	case kindDecimal:
+		switch {
+		case c == '"':
+			dst, end = b.passBase64(dst, i, 1)
+		case plan.scale >= 0:
+			dst, end = b.passDecimal(dst, i, plan.scale)
+		}
 	case kindBoolean:
 		switch c {
 		case 't':
@@ -397,6 +408,7 @@ type passPlan struct {
 	presence []byte // goes before a value that is there
 	// odd: it has rules of its own. It has the name of a logical type and is none, or stands for a union.
 	odd       bool
+	scale     int32 // of a decimal
 	textKeys  bool
 	keyPrefix []byte // goes before a key
 	value     *passPlan
@@ -416,6 +428,10 @@ func (c *jsonConverter) newPassPlan(s *data.Schema) *passPlan {
 	switch s.Name() {
 	case data.TimestampName, data.DateName, data.TimeName, data.DecimalName:
 		p.odd = p.kind < kindDecimal
+	}
+	var err error
+	if p.scale, _, err = s.IsDecimal(); err != nil || p.scale > maxJSONNumberChars {
+		p.odd = true
 	}
 	switch p.kind {
 	case kindArray:

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"math/bits"
 	"strconv"
@@ -60,6 +61,38 @@ func (b jsonText) plainEnd(i int) int {
 		i++
 	}
 	return i
+}
+
+// passBase64 writes the bytes of the string at i, at least so many.
+func (b jsonText) passBase64(dst []byte, i, atLeast int) ([]byte, int) {
+	end := b.plainEnd(i + 1)
+	if end >= len(b) || b[end] != '"' {
+		return dst, gaveUp
+	}
+	text := b[i+1 : end]
+	n := base64.StdEncoding.DecodedLen(len(text))
+	for k := len(text); k > 0 && text[k-1] == '=' && n > 0; k-- {
+		n--
+	}
+	dst = data.AppendLong(dst, int64(n))
+	start := len(dst)
+	dst, err := base64.StdEncoding.AppendDecode(dst, text)
+	if err != nil || len(dst)-start != n || n < atLeast {
+		return dst, gaveUp
+	}
+	return dst, end + 1
+}
+
+// passDecimal writes the number at i, unless it has an exponent or more decimals than the scale.
+func (b jsonText) passDecimal(dst []byte, i int, scale int32) ([]byte, int) {
+	end, err := b.number(i)
+	if err != nil {
+		return dst, gaveUp
+	}
+	if dst, err = data.AppendDecimalText(dst, b[i:end], scale); err != nil {
+		return dst, gaveUp
+	}
+	return dst, end
 }
 
 // passEscaped is passText for a string with escapes.

@@ -111,7 +111,7 @@ func (c *jsonConverter) appendDefault(dst []byte, p *jsonPlan) ([]byte, bool, er
 	if !ok {
 		return dst, false, nil
 	}
-	w := jsonWriter{c: c, b: wire}
+	w := jsonWriter{c: c, b: wire, keys: c.keys}
 	dst, err := w.body(dst, p)
 	return dst, true, err
 }

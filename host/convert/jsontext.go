@@ -111,8 +111,6 @@ func appendJSONOdd(dst, text []byte, i int) []byte {
 	return append(dst, text[from:]...)
 }
 
-const twoDigits = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
-
 // appendJSONInt is strconv.AppendInt for the usual numbers, in a third of its time: less than 10^16.
 func appendJSONInt(dst []byte, v int64) []byte {
 	const eight = 100_000_000
@@ -155,20 +153,16 @@ func digitCount(n uint32) int {
 	return 8
 }
 
-// appendDigits appends a number with n digits, at most 8.
+// appendDigits appends a number below 10^8 with n digits. It makes all eight at once: halves it into groups of four digits, of two
+// and of one, which lie side by side in a word.
 func appendDigits(dst []byte, v uint32, n int) []byte {
-	dst = append(dst, "00000000"[:n]...)
-	at := len(dst)
-	for ; n >= 2; n -= 2 {
-		pair := v % 100 * 2
-		v /= 100
-		at -= 2
-		dst[at], dst[at+1] = twoDigits[pair], twoDigits[pair+1]
-	}
-	if n == 1 {
-		dst[at-1] = byte('0' + v)
-	}
-	return dst
+	x := uint64(v/10_000) | uint64(v%10_000)<<32
+	hundreds := x * 10486 >> 20 & 0x7f_0000_007f // a hundredth of each group: exact below 10^4
+	x = hundreds | (x-100*hundreds)<<16
+	tens := x * 103 >> 10 & 0xf_000f_000f_000f // a tenth of each: exact below 100
+	x = tens | (x-10*tens)<<8 | 0x3030303030303030
+	dst = binary.LittleEndian.AppendUint64(dst, x>>(8*(8-n)))
+	return dst[:len(dst)-8+n]
 }
 
 // isSurrogate reports whether b starts with a lone surrogate in UTF-8's manner.

@@ -2,7 +2,9 @@ package convert
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -15,7 +17,8 @@ type jsonWriter struct {
 	c    *jsonConverter
 	b    []byte
 	pos  int
-	keys int // of maps without a schema, so far
+	keys []writtenKey // of the converter
+	at   int          // in keys: of the next key of a map without a schema
 }
 
 // long reads a number; most are short.
@@ -320,6 +323,23 @@ func (w *jsonWriter) any(dst []byte, depth int) ([]byte, error) {
 				return dst, malformed(nil, err)
 			}
 			return appendJSONInt(dst, v), nil
+		case tagFloat64:
+			if len(w.b)-w.pos > 8 && !w.c.strict {
+				f := math.Float64frombits(binary.LittleEndian.Uint64(w.b[w.pos+1:]))
+				w.pos += 9
+				return appendJSONFloat(dst, f, 64), nil
+			}
+		case tagBoolean:
+			if len(w.b)-w.pos > 1 && w.b[w.pos+1] <= 1 {
+				w.pos += 2
+				if w.b[w.pos-1] == 1 {
+					return append(dst, "true"...), nil
+				}
+				return append(dst, "false"...), nil
+			}
+		case tagNull:
+			w.pos++
+			return append(dst, "null"...), nil
 		}
 	}
 	if depth > data.MaxSchemalessDepth {
@@ -363,13 +383,12 @@ func (w *jsonWriter) anyItems(dst []byte, k kind, depth int) ([]byte, error) {
 			return append(dst, end), nil
 		}
 		for range n {
-			if !first {
+			if !first && k != kindMap {
 				dst = append(dst, ',')
 			}
-			first = false
 			switch k {
 			case kindMap:
-				if dst, err = w.key(dst); err != nil {
+				if dst, err = w.key(dst, first); err != nil {
 					return dst, malformed(nil, err)
 				}
 			case kindPairs:
@@ -378,6 +397,7 @@ func (w *jsonWriter) anyItems(dst []byte, k kind, depth int) ([]byte, error) {
 				}
 				dst = append(dst, ',')
 			}
+			first = false
 			if dst, err = w.any(dst, depth+1); err != nil {
 				return dst, err
 			}
@@ -391,35 +411,40 @@ func (w *jsonWriter) anyItems(dst []byte, k kind, depth int) ([]byte, error) {
 // writtenKey is a key of a map without a schema that is expected because the record before had it in the same place.
 type writtenKey struct {
 	wire []byte // with the length before it
-	text []byte // quoted, with a colon
+	text []byte // a comma, the quoted key, a colon
 }
 
-// key writes the key of a map without a schema.
-func (w *jsonWriter) key(dst []byte) ([]byte, error) {
-	at := w.keys
-	w.keys++
-	known := at < len(w.c.keys)
-	if known {
-		if k := &w.c.keys[at]; len(w.b)-w.pos >= len(k.wire) && string(w.b[w.pos:w.pos+len(k.wire)]) == string(k.wire) {
+// key writes the key of a map without a schema, and the comma before it.
+func (w *jsonWriter) key(dst []byte, first bool) ([]byte, error) {
+	at := w.at
+	w.at++
+	if at < len(w.keys) {
+		if k := &w.keys[at]; len(w.b)-w.pos >= len(k.wire) && string(w.b[w.pos:w.pos+len(k.wire)]) == string(k.wire) {
 			w.pos += len(k.wire)
+			if first {
+				return append(dst, k.text[1:]...), nil
+			}
 			return append(dst, k.text...), nil
 		}
 	}
 	from, start := w.pos, len(dst)
-	dst, err := w.scalar(dst, kindString, 0)
+	dst, err := w.scalar(append(dst, ','), kindString, 0)
 	if err != nil {
 		return dst, err
 	}
 	dst = append(dst, ':')
 	if w.pos-from <= maxTrailText && at < maxTrail {
-		if !known && at == len(w.c.keys) {
+		if at == len(w.keys) {
 			w.c.keys = append(w.c.keys, writtenKey{})
-			known = true
+			w.keys = w.c.keys
 		}
-		if known {
-			k := &w.c.keys[at]
-			k.wire, k.text = append(k.wire[:0], w.b[from:w.pos]...), append(k.text[:0], dst[start:]...)
-		}
+		k := &w.keys[at]
+		k.wire, k.text = append(k.wire[:0], w.b[from:w.pos]...), append(k.text[:0], dst[start:]...)
+	} else {
+		w.at = maxTrail // those that follow are not remembered, either
+	}
+	if first {
+		dst = append(dst[:start], dst[start+1:]...)
 	}
 	return dst, nil
 }

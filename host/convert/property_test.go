@@ -126,8 +126,9 @@ func TestAnyValueSurvivesJSONSchema(t *testing.T) {
 		s := drawSchema(t, 0)
 		wire, err := data.AppendValue(nil, s, drawValue(t, s))
 		require.NoError(t, err)
-		c := &jsonConverter{byRegistry: true, nullTakesDefault: true}
-		o := &jsonschema.Options{AdditionalProperties: true, FlattenSingleton: true}
+		numeric := rapid.Bool().Draw(t, "numeric")
+		c := &jsonConverter{byRegistry: true, nullTakesDefault: true, numeric: numeric}
+		o := &jsonschema.Options{AdditionalProperties: true, FlattenSingleton: true, NumericDecimals: numeric}
 		text, err := jsonschema.Write(o, s, jsonDefaults{c})
 		require.NoError(t, err)
 		schema, err := jsonschema.Read(o, text, nil, 0, false, jsonDefaults{c})
@@ -141,7 +142,7 @@ func TestAnyValueSurvivesJSONSchema(t *testing.T) {
 		require.Equal(t, wire, back, string(out))
 
 		// The single pass reads the same, also from a text that is no longer right.
-		for _, spoil := range []string{"", rapid.SampledFrom([]string{"", ",", "n", "\"", "}", "null", "1.5"}).Draw(t, "spoil")} {
+		for _, spoil := range []string{"", rapid.SampledFrom([]string{"", ",", "n", "\"", "}", "null", "1.5", "0", "=", " "}).Draw(t, "spoil")} {
 			text := string(out)
 			if at := rapid.IntRange(0, len(text)-1).Draw(t, "at"); spoil != "" {
 				text = text[:at] + spoil + text[at+1:]
