@@ -246,3 +246,47 @@ func FuzzPrograms(f *testing.F) {
 
 // programMemory is what the blocks of a batch and the programs for two sets of keys may take, as so much input.
 const programMemory = 64 << 10
+
+// Only what the transforms touch is decoded: neither a chain with a program nor a step that needs Go values allocates for a list
+// that nobody looks at.
+func TestWhatNoTransformTouchesIsNotDecoded(t *testing.T) {
+	s := data.NewStruct().Field("quantity", data.Int32Schema).Field("at", data.Int64Schema).
+		Field("lines", data.NewArray(data.StringSchema).MustBuild()).MustBuild()
+	lines := make([]any, 1000)
+	for i := range lines {
+		lines[i] = "a line of text"
+	}
+	v := data.NewValue(s).Set("quantity", 3).Set("at", int64(5)).Set("lines", lines).MustBuild()
+	withSchema, err := data.AppendValue(nil, s, v)
+	require.NoError(t, err)
+	m := data.NewMapValue(data.MapEntry{Key: "quantity", Value: int64(3)}, data.MapEntry{Key: "at", Value: int64(5)}, data.MapEntry{Key: "lines", Value: lines})
+	schemaless, err := data.AppendValue(nil, nil, m)
+	require.NoError(t, err)
+	time := config.Transform{Alias: "time", Class: "TimestampConverter$Value", Config: map[string]string{"field": "at", "target.type": "Timestamp"}}
+	cast := config.Transform{Alias: "cast", Class: "Cast$Value", Config: map[string]string{"spec": "quantity:string"}}
+	for name, x := range map[string]struct {
+		chain *Chain
+		limit float64
+	}{
+		"a program":             {chainOf(t, []config.Transform{cast}), 0},
+		"a step with Go values": {chainOf(t, []config.Transform{time}), 10},
+	} {
+		for form, in := range map[string]struct {
+			schema *data.Schema
+			raw    []byte
+		}{"struct": {s, withSchema}, "map": {nil, schemaless}} {
+			b := NewBatch(Sink)
+			dst := make([]byte, 0, 64<<10)
+			got := testing.AllocsPerRun(100, func() {
+				b.Reset()
+				r := b.Add()
+				r.Value.SetWire(in.schema, in.raw)
+				x.chain.Apply(b)
+				if _, _, err := r.Value.Wire(dst); err != nil || !r.Live() {
+					t.Error(err, r.Failure())
+				}
+			})
+			require.LessOrEqual(t, got, x.limit, "%s, %s", name, form)
+		}
+	}
+}
