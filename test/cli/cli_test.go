@@ -218,6 +218,8 @@ func TestAWatchTellsOfChangesUntilItIsEnded(t *testing.T) {
 	saw("RUNNING")
 	u.gets("connector", "pause", "lines-in")
 	saw("PAUSED")
+	require.Contains(t, u.gets("connector", "logs", "lines-in"), `task state changed state="RUNNING"`)
+	require.Contains(t, u.gets("worker", "list"), strings.TrimPrefix(u.server(), "http://"))
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	require.NoError(t, cmd.Wait(), "ending a watch is no failure")
 	require.NotContains(t, out.String(), "\x1b", "only a terminal is drawn anew")
