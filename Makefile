@@ -1,7 +1,7 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run demo-search test-search test fuzz test-jdbc verify format generate bench bench-search chaos bench-wire clean
+.PHONY: help build run demo-search test-search test fuzz test-jdbc verify format generate bench bench-search bench-failover chaos bench-wire clean
 
 # The version that the binary tells: a tag, or the commit. A plugin has a version of its own.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -63,6 +63,9 @@ bench: build ## Compare with Kafka Connect 4.1 on one broker and update docs/ben
 
 bench-search: build ## Compare elasticsearch-sink with bare loops of its clients and update docs/benchmarks.md (BENCHARGS=-short)
 	@go run ./test/benchsearch $(BENCHARGS)
+
+bench-failover: build ## Measure how long the work of a worker that goes stands still, beside Kafka Connect, and update docs/benchmarks.md (eight minutes)
+	@go run ./test/benchfailover $(BENCHARGS)
 
 bench-wire: ## Measure what a record costs between host and plugin, and update docs/protocol.md
 	@go run ./test/benchwire -doc docs/protocol.md
