@@ -55,6 +55,10 @@ func (p *parts) startDistributed(ctx context.Context) error {
 	if c.ExactlyOnceSource != "disabled" {
 		return fmt.Errorf("exactly.once.source.support=%s: this version delivers at least once; remove the key", c.ExactlyOnceSource)
 	}
+	if p.settings.REST.Auth.Enabled() && c.Protocol != cluster.ProtocolSessioned {
+		return fmt.Errorf("connect.protocol=%s: workers do not sign what they ask of each other then, so that it cannot be told from a request "+
+			"without a login, and rest.auth settings ask for one; set sessioned, the default", c.Protocol)
+	}
 	b, err := p.startBase(ctx)
 	if err != nil {
 		return err

@@ -109,6 +109,20 @@ func TestOnlySetsOfTasksThatCannotFenceEachOtherAreFenced(t *testing.T) {
 	require.Equal(t, 4, toFence(store.ConnectorSnapshot{Tasks: tasks(1), Fenced: true, FencedTasks: 4}))
 }
 
+// A request between workers must not get around the login of a secured worker, whatever signature it brings.
+func TestAGroupThatDoesNotSignAdmitsByALoginOnly(t *testing.T) {
+	for _, protocol := range []string{cluster.ProtocolEager, cluster.ProtocolCompatible, ""} {
+		require.NoError(t, mayUnsigned(protocol, Signature{Admitted: true}))
+		for _, s := range []Signature{{}, {Algorithm: "HmacSHA256", Value: "made up"}} {
+			err := mayUnsigned(protocol, s)
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, Forbidden, e.Kind)
+			require.ErrorContains(t, err, "connect.protocol=sessioned")
+		}
+	}
+}
+
 func TestTimeoutsSayWhatTheWorkerIsDoing(t *testing.T) {
 	var s stages
 	require.Equal(t, "The worker waits for nothing", s.String())

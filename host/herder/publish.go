@@ -24,6 +24,8 @@ const (
 // Signature proves that a request comes from a worker of the cluster (KIP-507).
 type Signature struct {
 	Algorithm, Value string
+	// Admitted: whoever asks may change the connector anyway, by a login or because nobody has to log in.
+	Admitted bool
 }
 
 // publication is a set of tasks on its way into the config topic. A newer one of the same connector replaces it.
@@ -155,10 +157,11 @@ func (d *Distributed) PutTasks(ctx context.Context, name string, tasks []map[str
 	return d.putTasks(ctx, name, tasks)
 }
 
-// verify makes sure that a request comes from a worker of the cluster.
+// verify makes sure that a request comes from a worker of the cluster. In a group that does not sign, Kafka Connect lets
+// everybody in; here that is no way around the login.
 func (d *Distributed) verify(body []byte, signature Signature) error {
-	if d.member.View().Protocol != cluster.ProtocolSessioned {
-		return nil
+	if protocol := d.member.View().Protocol; protocol != cluster.ProtocolSessioned {
+		return mayUnsigned(protocol, signature)
 	}
 	if a := signature.Algorithm; a != "" && !cluster.KnownAlgorithm(a) {
 		return failed(BadRequest, "Algorithm %s not available", a)
@@ -173,6 +176,15 @@ func (d *Distributed) verify(body []byte, signature Signature) error {
 		return failed(Forbidden, "%s", err.Error())
 	}
 	return failed(BadRequest, "%s", err.Error())
+}
+
+// mayUnsigned judges a request in a group whose workers do not sign. Pure.
+func mayUnsigned(protocol string, signature Signature) error {
+	if signature.Admitted {
+		return nil
+	}
+	return failed(Forbidden, "The workers of this group do not sign what they ask of each other (its protocol is %q), and this worker asks for a login; "+
+		"set connect.protocol=sessioned on every worker", protocol)
 }
 
 // workerIDOf is the host:port of a REST URL: what a worker calls itself in statuses.

@@ -3,6 +3,7 @@ package rest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
@@ -60,7 +61,13 @@ roles:
 // openHerder answers everything with success.
 type openHerder struct {
 	knownHerder
-	names []string
+	names     []string
+	signature herder.Signature // of the last request for fencing
+}
+
+func (h *openHerder) Fence(_ context.Context, _ string, s herder.Signature) error {
+	h.signature = s
+	return nil
 }
 
 func (h *openHerder) Connectors() []string { return h.names }
@@ -393,6 +400,19 @@ func TestSignedRequestsOfWorkersNeedNoLogin(t *testing.T) {
 	require.Equal(t, "worker", g.last()["who"])
 	require.NotEqual(t, 401, g.ask("", "PUT", "/connectors/a-1/fence", "").Code)
 	require.Equal(t, 401, g.ask("", "GET", "/connectors/a-1/tasks", "").Code)
+	require.Equal(t, 401, g.ask("", "PUT", "/connectors/a-1/fence", "", "Authorization", "Basic dmlld2VyOng=").Code, "wrong credentials stay wrong")
+}
+
+// In a group that does not sign, only this tells the herder whether it may do what is asked.
+func TestTheHerderHearsWhetherAWorkersRequestCameWithALogin(t *testing.T) {
+	g := newGuarded(t, nil)
+	for user, admitted := range map[string]bool{"": false, "viewer": false, "operator": false, "orders": false, "admin": true} {
+		require.Equal(t, 204, g.ask(user, "PUT", "/connectors/a-1/fence", "", headerSignature, "made up").Code, user)
+		require.Equal(t, herder.Signature{Value: "made up", Admitted: admitted}, g.herder.signature, user)
+	}
+	open := newGuarded(t, func(o *Options) { o.Gate = nil })
+	require.Equal(t, 204, open.ask("", "PUT", "/connectors/a-1/fence", "").Code)
+	require.True(t, open.herder.signature.Admitted, "nobody has to log in")
 }
 
 func TestHealthIsOpenOnlyWhenAsked(t *testing.T) {

@@ -74,5 +74,8 @@ func (a *api) fence(w http.ResponseWriter, r *http.Request) {
 }
 
 func signatureOf(r *http.Request) herder.Signature {
-	return herder.Signature{Algorithm: r.Header.Get(headerSignatureAlgorithm), Value: r.Header.Get(headerSignature)}
+	return herder.Signature{
+		Algorithm: r.Header.Get(headerSignatureAlgorithm), Value: r.Header.Get(headerSignature),
+		Admitted: visitOf(r).rights.On(param(r, "connector")) >= access.Admin,
+	}
 }

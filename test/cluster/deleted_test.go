@@ -3,7 +3,6 @@ package cluster
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -15,12 +14,8 @@ import (
 
 // A connector whose tasks run on all workers is told once that it was deleted, after the last of them has stopped.
 func TestADeletedConnectorIsToldWhenNothingRunsAnyMore(t *testing.T) {
-	plugins, dir := t.TempDir(), t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(plugins, "holder"), "./test/cluster/testdata/holder")
-	cmd.Dir = harness.Root()
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	workers := harness.StartCluster(t, 2, harness.Config{Bootstrap: env.Kafka(t).Bootstrap, Group: env.Name(t), PluginPath: plugins})
+	dir := t.TempDir()
+	workers := harness.StartCluster(t, 2, harness.Config{Bootstrap: env.Kafka(t).Bootstrap, Group: env.Name(t), PluginPath: buildHolder(t)})
 	w := workers[0]
 	w.CreateOnly("c", map[string]string{"connector.class": "holder", "tasks.max": "3", "dir": dir})
 	parts := w.AwaitRunningOn(limit, 3, []string{"c"}, workers...)
