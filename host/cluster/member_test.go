@@ -210,9 +210,9 @@ func TestAMixedProtocolGroupUsesWhatAllSpeak(t *testing.T) {
 	b := &board{running: map[Item]string{}}
 	one := startWorker(t, broker.Addr(), "g", "configs", "one", b, nil)
 	putConnector(t, one.config, "c", 3)
+	eventually(t, "one runs all", func() bool { return b.count("one") == 4 })
 	two := startWorker(t, broker.Addr(), "g", "configs", "two", b, func(c *MemberConfig) { c.Protocol = "compatible" })
-	// How many each has depends on whether the second came before the first had its part.
-	eventually(t, "both work", func() bool { return b.count("one") > 0 && b.count("two") > 0 && b.total() == 4 })
+	eventually(t, "no more moves than needed", func() bool { return b.count("one") == 3 && b.count("two") == 1 })
 	require.Equal(t, ProtocolCompatible, one.View().Protocol)
 	two.leave(t)
 	eventually(t, "one takes over", func() bool { return b.count("one") == 4 && one.View().Protocol == ProtocolSessioned })

@@ -31,6 +31,7 @@ type ClusterConfigs interface {
 type ClusterStatuses interface {
 	store.StatusStore
 	Flush(ctx context.Context) error
+	OnTopicsForgotten(f func(connector string))
 }
 
 // Membership is this worker's place in the cluster; *cluster.Member is one.
@@ -165,6 +166,7 @@ func OpenDistributed(ctx context.Context, cfg DistributedConfig) (*Distributed, 
 		d.known[name] = struct{}{}
 	}
 	d.worker = cfg.Worker(&listener{&d.core})
+	d.board.OnTopicsForgotten(d.worker.ForgetTopics)
 	member, err := cfg.Join(configs, (*runner)(d))
 	if err != nil {
 		d.cancel()

@@ -84,3 +84,28 @@ func TestALateStatusHidesNoSuccessor(t *testing.T) {
 		eventually(t, "all hear of it", func() bool { st, _ := reader.Task(id); return st == gone })
 	})
 }
+
+// A reset of a connector's topics on one worker reaches the tasks of all of them.
+func TestAllWorkersHearThatTopicsWereForgotten(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, clients TopicClients) {
+		topic, ctx := env.Name(t), within(t)
+		a, b := openStatuses(t, clients, topic), openStatuses(t, clients, topic)
+		heard := make(chan string, 10)
+		b.OnTopicsForgotten(func(connector string) { heard <- connector })
+		require.NoError(t, a.PutTopic(ctx, "c", "t1"))
+		require.NoError(t, a.PutTopic(ctx, "c", "t2"))
+		require.NoError(t, a.PutTopic(ctx, "other", "t1"))
+		require.NoError(t, a.Flush(ctx))
+		require.NoError(t, b.Refresh(ctx))
+		require.Equal(t, []string{"t1", "t2"}, b.Topics("c"))
+		require.NoError(t, a.ResetTopics(ctx, "c"))
+		require.Equal(t, "c", <-heard)
+		eventually(t, "both are forgotten", func() bool { return len(b.Topics("c")) == 0 })
+		// One that still uses it says so again, after the reset.
+		require.NoError(t, b.PutTopic(ctx, "c", "t1"))
+		require.NoError(t, b.Flush(ctx))
+		require.NoError(t, a.Refresh(ctx))
+		require.Equal(t, []string{"t1"}, a.Topics("c"))
+		require.Equal(t, []string{"t1"}, a.Topics("other"))
+	})
+}

@@ -32,6 +32,8 @@ type StatusTopic struct {
 	mu      sync.Mutex          // orders writes and what is read
 	pending map[string][][]byte // written and not read back, by key, in order
 	place   Place
+	// forgotten hears of connectors whose topics were forgotten; nil when nobody wants to.
+	forgotten func(connector string)
 	own     map[string]Status // what this worker wrote last of what runs here, by key
 	late    map[string]Record // safe writes of a worker that has lost its place, by key
 	sending bool              // a goroutine deals with late
@@ -53,6 +55,14 @@ func (s *StatusTopic) SetPlace(p Place) {
 	s.place = p
 }
 
+// OnTopicsForgotten lets a function hear, from now on, that some worker has forgotten the topics of a connector: tasks that use
+// them must say so again. It is called on the reader's goroutine and must not block.
+func (s *StatusTopic) OnTopicsForgotten(f func(connector string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgotten = f
+}
+
 // OpenStatusTopic creates or checks the topic and reads it to its end.
 func OpenStatusTopic(ctx context.Context, clients TopicClients, spec TopicSpec) (*StatusTopic, error) {
 	s := &StatusTopic{clients: clients, now: time.Now, cache: NewMemoryStatusStore(), pending: map[string][][]byte{}, own: map[string]Status{}, late: map[string]Record{}}
@@ -67,8 +77,9 @@ func OpenStatusTopic(ctx context.Context, clients TopicClients, spec TopicSpec) 
 }
 
 func (s *StatusTopic) apply(records []kafka.LogRecord) {
+	forgotten := map[string]struct{}{}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	tell := s.forgotten
 	for _, r := range records {
 		key := string(r.Key)
 		s.settle(key, r.Value, true)
@@ -77,7 +88,28 @@ func (s *StatusTopic) apply(records []kafka.LogRecord) {
 		}
 		s.remember(context.Background(), Record{r.Key, r.Value})
 		s.repeat(Record{r.Key, r.Value})
+		if connector, ok := topicForgotten(Record{r.Key, r.Value}); ok {
+			forgotten[connector] = struct{}{}
+		}
 	}
+	s.mu.Unlock()
+	if tell != nil {
+		for connector := range forgotten {
+			tell(connector)
+		}
+	}
+}
+
+// topicForgotten reads the connector of a record that forgets one of its topics.
+func topicForgotten(r Record) (connector string, ok bool) {
+	if r.Value != nil || !strings.HasPrefix(string(r.Key), topicStatusPrefix) {
+		return "", false
+	}
+	e, err := parseStatusRecord(r)
+	if err != nil || e.topic == nil {
+		return "", false
+	}
+	return e.topic.Connector, true
 }
 
 // repeat writes this worker's status again if what was read hides it, though the work still runs here.
