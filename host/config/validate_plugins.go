@@ -28,6 +28,8 @@ type PluginInfo struct {
 	// Def are the plugin's own keys; nil when they are not known. Connectors are
 	// asked themselves, so theirs are not needed here.
 	Def *Def
+	// Extensions are keys that Kafka Connect does not have; they are shown when they are set. nil for none.
+	Extensions *Def
 }
 
 // Plugins is a snapshot of what is installed.
@@ -251,13 +253,14 @@ func (r ValidateRequest) converters(props map[string]string) Report {
 			continue
 		}
 		options := readConverter(props, chosen.class, role).Config
-		values := chosen.plugin.Def.Validate(options)
+		def := chosen.plugin.Def.With(extensionsInUse(chosen.plugin.Extensions, options)...)
+		values := def.Validate(options)
 		names := make([]string, 0, len(values))
 		for _, v := range values {
 			names = append(names, v.Name)
 		}
 		for _, name := range javaHashOrder(names) {
-			key := *chosen.plugin.Def.Key(name)
+			key := *def.Key(name)
 			value := values[slices.IndexFunc(values, func(v ConfigValue) bool { return v.Name == name })]
 			key.DisplayName, key.Name = key.Label(), role.key()+"."+name
 			info := NewKeyInfo(&key)
@@ -269,6 +272,19 @@ func (r ValidateRequest) converters(props map[string]string) Report {
 		}
 	}
 	return out
+}
+
+// extensionsInUse are the keys that a configuration sets.
+func extensionsInUse(def *Def, options map[string]string) (keys []Key) {
+	if def == nil {
+		return nil
+	}
+	for _, k := range def.Keys() {
+		if _, set := options[k.Name]; set {
+			keys = append(keys, *k)
+		}
+	}
+	return keys
 }
 
 // aliasKind says how keys of transforms and of predicates are expanded.

@@ -55,5 +55,23 @@ func TestConvertersDescribeTheirOptionsAsKafkaConnectDoes(t *testing.T) {
 			}
 		}
 	}
-	require.Nil(t, Definition("AvroConverter"))
+	require.Nil(t, Definition("NoSuchConverter"))
+}
+
+// Each option that is described is read: a wrong value of it is an error that names it.
+func TestConvertersWithARegistryDescribeTheOptionsThatTheyRead(t *testing.T) {
+	for _, class := range []string{"AvroConverter", "ProtobufConverter", "JsonSchemaConverter"} {
+		def := Definition(class)
+		require.Contains(t, config.KeyInfos(def)[0].Name, "schema.registry.url")
+		for _, k := range def.Keys() {
+			require.NotEmpty(t, k.Documentation, k.Name)
+			if k.Type != config.Boolean && k.Type != config.Int || k.Name == "proxy.port" {
+				continue
+			}
+			_, err := New(class, map[string]string{"schema.registry.url": "http://localhost:1", k.Name: "x"}, false)
+			require.ErrorContains(t, err, k.Name, class)
+		}
+	}
+	require.Contains(t, Extensions("org.apache.kafka.connect.json.JsonConverter").Keys()[0].Name, "strict.values")
+	require.Nil(t, Extensions("StringConverter"))
 }
