@@ -52,23 +52,33 @@ func listing(l plugin.Listing) cli.PluginListing {
 		for _, c := range p.Description.Connectors {
 			entry := cli.PluginEntry{
 				Class: c.Name, Aliases: c.Aliases, Kind: string(c.Kind), Version: c.Version, Path: p.Path,
-				Plugin: p.Description.Name, SDK: p.Description.SDK, Documentation: c.Documentation,
-			}
-			for _, k := range c.ConfigKeys {
-				if k.Internal {
-					continue
-				}
-				key := cli.PluginKey{Name: k.Name, Type: k.Type, Importance: k.Importance, Required: k.Required, Documentation: k.Documentation}
-				if k.Default != nil {
-					key.Default = *k.Default
-				}
-				entry.Keys = append(entry.Keys, key)
+				Plugin: p.Description.Name, SDK: p.Description.SDK, Documentation: c.Documentation, Keys: pluginKeys(c.ConfigKeys),
 			}
 			out.Plugins = append(out.Plugins, entry)
+		}
+		for _, t := range p.Description.Transforms {
+			out.Plugins = append(out.Plugins, cli.PluginEntry{
+				Class: t.Name, Aliases: t.Aliases, Kind: string(config.TransformPlugin), Version: t.Version, Path: p.Path,
+				Plugin: p.Description.Name, SDK: p.Description.SDK, Documentation: t.Documentation, Keys: pluginKeys(t.ConfigKeys),
+			})
 		}
 	}
 	for _, b := range l.Broken {
 		out.Broken = append(out.Broken, cli.BrokenPlugin{Path: b.Path, Reason: b.Reason})
+	}
+	return out
+}
+
+func pluginKeys(keys []plugin.ConfigKey) (out []cli.PluginKey) {
+	for _, k := range keys {
+		if k.Internal {
+			continue
+		}
+		key := cli.PluginKey{Name: k.Name, Type: k.Type, Importance: k.Importance, Required: k.Required, Documentation: k.Documentation}
+		if k.Default != nil {
+			key.Default = *k.Default
+		}
+		out = append(out, key)
 	}
 	return out
 }

@@ -3,6 +3,8 @@ package herder
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -54,6 +56,9 @@ func (s *core) installed() config.Plugins {
 			}
 			out = append(out, config.PluginInfo{Kind: kind, Class: c.Name, Aliases: c.Aliases, Version: c.Version})
 		}
+		for _, t := range p.Description.Transforms {
+			out = append(out, config.PluginInfo{Kind: config.TransformPlugin, Class: t.Name, Aliases: t.Aliases, Version: t.Version, Def: checkedDefinition(t.ConfigKeys)})
+		}
 	}
 	out = append(out, converters()...)
 	return append(out, transform.Plugins(CompatibleVersion)...)
@@ -70,9 +75,9 @@ func converters() config.Plugins {
 		if simple == "SimpleHeaderConverter" {
 			aliases = []string{simple, "Simple"}
 		} else {
-			out = append(out, config.PluginInfo{Kind: config.ConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion, Def: convert.Definition(class)})
+			out = append(out, config.PluginInfo{Kind: config.ConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion, Def: convert.Definition(class), Extensions: convert.Extensions(class)})
 		}
-		out = append(out, config.PluginInfo{Kind: config.HeaderConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion, Def: convert.Definition(class)})
+		out = append(out, config.PluginInfo{Kind: config.HeaderConverterPlugin, Class: class, Aliases: aliases, Version: CompatibleVersion, Def: convert.Definition(class), Extensions: convert.Extensions(class)})
 	}
 	return out
 }
@@ -98,6 +103,9 @@ func (s *core) PluginConfig(class, versions string) ([]KeyInfo, error) {
 			if c, ok := transform.Lookup(kind, class); ok && (class == c.Name || !strings.Contains(class, "$")) {
 				return config.KeyInfos(c.Def), nil
 			}
+		}
+		if resolved, err := s.plugins.List().ResolveTransform(class, versions); err == nil {
+			return config.KeyInfos(definition(resolved.Transform.ConfigKeys)), nil
 		}
 		return nil, failed(NotFound, "Unknown plugin %s.", class)
 	case errors.As(err, &version):
@@ -152,6 +160,55 @@ func definition(keys []plugin.ConfigKey) *config.Def {
 		out = append(out, key)
 	}
 	return config.NewDef(out...)
+}
+
+// checkedDefinition is the definition with the checks that the plugin declares, for options that the host validates itself.
+func checkedDefinition(keys []plugin.ConfigKey) *config.Def {
+	def := definition(keys)
+	for _, k := range keys {
+		key := def.Key(k.Name)
+		if key == nil {
+			continue
+		}
+		checked := *key
+		switch {
+		case len(k.ValidValues) > 0:
+			checked.Validator = config.OneOf(k.ValidValues...)
+		case k.Min != nil || k.Max != nil:
+			checked.Validator = bounds(k)
+		default:
+			continue
+		}
+		def = def.With(checked)
+	}
+	return def
+}
+
+// bounds checks the limits of a number.
+func bounds(k plugin.ConfigKey) config.Validator {
+	low, high := math.Inf(-1), math.Inf(1)
+	if k.Min != nil {
+		low = *k.Min
+	}
+	if k.Max != nil {
+		high = *k.Max
+	}
+	text := fmt.Sprintf("[%v,...,%v]", low, high)
+	return config.Check(text, func(name string, value any) error {
+		var n float64
+		switch v := value.(type) {
+		case float64:
+			n = v
+		case int16, int32, int64:
+			n = float64(config.Values{name: v}.Int(name))
+		default:
+			return nil
+		}
+		if n < low || n > high {
+			return config.Invalid(name, value, "Value must be in "+text)
+		}
+		return nil
+	})
 }
 
 func kindOf(k plugin.Kind) config.Kind {

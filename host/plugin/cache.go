@@ -12,7 +12,7 @@ import (
 )
 
 // cacheFormat is raised when the file's shape changes; another format is not read.
-const cacheFormat = 1
+const cacheFormat = 2
 
 // descriptionCache keeps what plugins said of themselves, so that starting a worker starts no plugin that it does not
 // use. It is a convenience: whatever is wrong with the file means that plugins are asked again.

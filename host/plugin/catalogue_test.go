@@ -99,7 +99,7 @@ func TestTheCatalogueListsWhatIsUsableAndWhyTheRestIsNot(t *testing.T) {
 	}
 	want := map[string]string{
 		"hang": "printed no handshake line", "version": "version 7", "crash": "signal killed", "noise": "printed more than",
-		"nothing": "without a name", "empty": "offers no connector", "badname": "is not valid", "badversion": "not a version",
+		"nothing": "without a name", "empty": "offers no connector and no transform", "badname": "is not valid", "badversion": "not a version",
 		"badkind": "neither a source nor a sink", "duplicate": "two of its connectors", "badalias": "two of its connectors",
 		"badkey": "configuration key", "changing": "changes from one call", "huge": "larger than", "dies": "exited with status 3", "silent": "did not answer in time",
 	}

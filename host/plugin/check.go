@@ -32,59 +32,70 @@ func (d Description) Check() error {
 		return errors.New("it describes itself without a name")
 	case len(d.Name) > maxNameBytes || !pluginName.MatchString(d.Name):
 		return fmt.Errorf("its name %q is not valid: lower case letters, digits, dots and dashes, at most %d", cut(d.Name, maxNameBytes), maxNameBytes)
-	case len(d.Connectors) == 0:
-		return errors.New("it offers no connector")
-	case len(d.Connectors) > maxConnectors:
-		return fmt.Errorf("it offers %d connectors, and the limit is %d", len(d.Connectors), maxConnectors)
+	case len(d.Connectors)+len(d.Transforms) == 0:
+		return errors.New("it offers no connector and no transform")
+	case len(d.Connectors) > maxConnectors || len(d.Transforms) > maxConnectors:
+		return fmt.Errorf("it offers %d connectors and %d transforms, and the limit is %d of each", len(d.Connectors), len(d.Transforms), maxConnectors)
 	}
 	if _, err := parseVersion(d.Version); err != nil {
 		return fmt.Errorf("its version %w", err)
 	}
-	names := make(map[string]string)
+	var connectors, transforms names
 	for _, c := range d.Connectors {
-		if err := c.check(); err != nil {
+		if c.Kind != Source && c.Kind != Sink {
+			return fmt.Errorf("its connector %s is neither a source nor a sink", cut(c.Name, maxConnectorName))
+		}
+		if err := connectors.add("connector", c.Name, c.Version, c.Aliases, c.ConfigKeys); err != nil {
 			return err
 		}
-		for _, name := range append([]string{c.Name}, c.Aliases...) {
-			if other, taken := names[name]; taken {
-				return fmt.Errorf("the name %s stands for two of its connectors, %s and %s", name, other, c.Name)
-			}
-			names[name] = c.Name
+	}
+	for _, t := range d.Transforms {
+		if err := transforms.add("transform", t.Name, t.Version, t.Aliases, t.ConfigKeys); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (c ConnectorType) check() error {
-	if len(c.Name) > maxConnectorName || !connectorName.MatchString(c.Name) {
-		return fmt.Errorf("it offers a connector whose name %q is not valid: letters, digits, dots, dashes and underscores", cut(c.Name, maxConnectorName))
+// names are those of the connectors or of the transforms of one plugin, with the name that each stands for.
+type names map[string]string
+
+func (n *names) add(what, name, version string, aliases []string, config []ConfigKey) error {
+	if len(name) > maxConnectorName || !connectorName.MatchString(name) {
+		return fmt.Errorf("it offers a %s whose name %q is not valid: letters, digits, dots, dashes and underscores", what, cut(name, maxConnectorName))
 	}
-	if c.Kind != Source && c.Kind != Sink {
-		return fmt.Errorf("its connector %s is neither a source nor a sink", c.Name)
+	if _, err := parseVersion(version); err != nil {
+		return fmt.Errorf("the version of its %s %s %w", what, name, err)
 	}
-	if _, err := parseVersion(c.Version); err != nil {
-		return fmt.Errorf("the version of its connector %s %w", c.Name, err)
+	if len(aliases) > maxAliases {
+		return fmt.Errorf("its %s %s has %d aliases, and the limit is %d", what, name, len(aliases), maxAliases)
 	}
-	if len(c.Aliases) > maxAliases {
-		return fmt.Errorf("its connector %s has %d aliases, and the limit is %d", c.Name, len(c.Aliases), maxAliases)
-	}
-	for _, alias := range c.Aliases {
+	for _, alias := range aliases {
 		if len(alias) > maxConnectorName || !connectorName.MatchString(alias) {
-			return fmt.Errorf("the alias %q of its connector %s is not valid", cut(alias, maxConnectorName), c.Name)
+			return fmt.Errorf("the alias %q of its %s %s is not valid", cut(alias, maxConnectorName), what, name)
 		}
 	}
-	if len(c.ConfigKeys) > maxConfigKeys {
-		return fmt.Errorf("its connector %s has %d configuration keys, and the limit is %d", c.Name, len(c.ConfigKeys), maxConfigKeys)
+	if len(config) > maxConfigKeys {
+		return fmt.Errorf("its %s %s has %d configuration keys, and the limit is %d", what, name, len(config), maxConfigKeys)
 	}
-	keys := make(map[string]bool, len(c.ConfigKeys))
-	for _, key := range c.ConfigKeys {
+	keys := make(map[string]bool, len(config))
+	for _, key := range config {
 		if key.Name == "" || !utf8.ValidString(key.Name) || strings.ContainsAny(key.Name, "\n\r\t =") {
-			return fmt.Errorf("its connector %s has a configuration key with the name %q", c.Name, cut(key.Name, maxNameBytes))
+			return fmt.Errorf("its %s %s has a configuration key with the name %q", what, name, cut(key.Name, maxNameBytes))
 		}
 		if keys[key.Name] {
-			return fmt.Errorf("its connector %s has the configuration key %s twice", c.Name, key.Name)
+			return fmt.Errorf("its %s %s has the configuration key %s twice", what, name, key.Name)
 		}
 		keys[key.Name] = true
+	}
+	if *n == nil {
+		*n = names{}
+	}
+	for _, each := range append([]string{name}, aliases...) {
+		if other, taken := (*n)[each]; taken {
+			return fmt.Errorf("the name %s stands for two of its %ss, %s and %s", each, what, other, name)
+		}
+		(*n)[each] = name
 	}
 	return nil
 }

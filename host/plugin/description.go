@@ -81,6 +81,7 @@ type Description struct {
 	SDK          string          `json:"sdk,omitempty"`
 	Capabilities Capabilities    `json:"capabilities,omitempty"`
 	Connectors   []ConnectorType `json:"connectors"`
+	Transforms   []TransformType `json:"transforms,omitempty"`
 }
 
 // Connector returns the connector type with this name.
@@ -105,7 +106,17 @@ type ConnectorType struct {
 	Capabilities  Capabilities `json:"capabilities,omitempty"`
 }
 
-// ConfigKey defines one configuration key of a connector. Texts of Type, Importance and Width are Kafka Connect's
+// TransformType is one transform that a plugin offers.
+type TransformType struct {
+	Name string `json:"name"` // a value of transforms.NAME.type
+	// Version is the transform's own, or the plugin's.
+	Version       string      `json:"version"`
+	Aliases       []string    `json:"aliases,omitempty"`
+	Documentation string      `json:"documentation,omitempty"`
+	ConfigKeys    []ConfigKey `json:"configKeys,omitempty"`
+}
+
+// ConfigKey defines one configuration key of a connector or a transform. Texts of Type, Importance and Width are Kafka Connect's
 // ("STRING", "HIGH", "MEDIUM").
 type ConfigKey struct {
 	Name          string   `json:"name"`
@@ -174,6 +185,15 @@ func readDescription(m *pluginv1.DescribeResponse) Description {
 	for _, c := range m.GetConnectors() {
 		d.Connectors = append(d.Connectors, readConnectorType(c, d.Version))
 	}
+	for _, t := range m.GetTransforms() {
+		version := t.GetVersion()
+		if version == "" {
+			version = d.Version
+		}
+		d.Transforms = append(d.Transforms, TransformType{
+			Name: t.GetName(), Version: version, Aliases: t.GetAliases(), Documentation: t.GetDocumentation(), ConfigKeys: readConfigKeys(t.GetConfigKeys()),
+		})
+	}
 	return d
 }
 
@@ -191,8 +211,13 @@ func readConnectorType(m *pluginv1.ConnectorDescription, pluginVersion string) C
 	if c.Version == "" {
 		c.Version = pluginVersion
 	}
-	for _, k := range m.GetConfigKeys() {
-		c.ConfigKeys = append(c.ConfigKeys, ConfigKey{
+	c.ConfigKeys = readConfigKeys(m.GetConfigKeys())
+	return c
+}
+
+func readConfigKeys(list []*pluginv1.ConfigKey) (keys []ConfigKey) {
+	for _, k := range list {
+		keys = append(keys, ConfigKey{
 			Name: k.GetName(), Type: orElse(configTypes, k.GetType(), "STRING"), Required: k.GetRequired(),
 			Default: k.DefaultValue, Importance: orElse(importances, k.GetImportance(), "MEDIUM"),
 			Documentation: k.GetDocumentation(), Group: k.GetGroup(), OrderInGroup: int(k.GetOrderInGroup()),
@@ -200,7 +225,7 @@ func readConnectorType(m *pluginv1.ConnectorDescription, pluginVersion string) C
 			Dependents: k.GetDependents(), ValidValues: k.GetValidValues(), Min: k.Min, Max: k.Max, Internal: k.GetInternal(),
 		})
 	}
-	return c
+	return keys
 }
 
 func readConfigValues(list []*pluginv1.ConfigValue) []ConfigValue {

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,8 +14,15 @@ type Resolved struct {
 	Connector ConnectorType
 }
 
-// NotFoundError says that no usable plugin offers a connector class.
+// ResolvedTransform is a transform type with the plugin that offers it.
+type ResolvedTransform struct {
+	Plugin    *Plugin
+	Transform TransformType
+}
+
+// NotFoundError says that no usable plugin offers a class.
 type NotFoundError struct {
+	What      string // "connector" or "transform"
 	Class     string
 	Available []string // "name (source, 1.2.0)"
 	Broken    []Broken
@@ -22,10 +30,13 @@ type NotFoundError struct {
 
 func (e *NotFoundError) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "no plugin offers the connector class %s; ", e.Class)
-	if len(e.Available) == 0 {
+	fmt.Fprintf(&text, "no plugin offers the %s class %s; ", e.What, e.Class)
+	switch {
+	case len(e.Available) == 0 && e.What == transformWord:
+		text.WriteString("it is not built in either, and no plugin offers transforms; check its name and plugin.path")
+	case len(e.Available) == 0:
 		text.WriteString("no plugin is available, check plugin.path")
-	} else {
+	default:
 		text.WriteString("available are: " + strings.Join(e.Available, ", "))
 	}
 	for _, broken := range e.Broken {
@@ -49,11 +60,20 @@ func (e *VersionError) Error() string {
 // highest version in the range. While entries are being looked at and nothing usable fits, it waits for them, until ctx
 // ends.
 func (c *Catalogue) Resolve(ctx context.Context, class, versions string) (Resolved, error) {
+	return awaitResolved(ctx, c, func(l Listing) (Resolved, error) { return l.Resolve(class, versions) })
+}
+
+// ResolveTransform is Resolve for transforms.NAME.type and transforms.NAME.plugin.version.
+func (c *Catalogue) ResolveTransform(ctx context.Context, class, versions string) (ResolvedTransform, error) {
+	return awaitResolved(ctx, c, func(l Listing) (ResolvedTransform, error) { return l.ResolveTransform(class, versions) })
+}
+
+func awaitResolved[T any](ctx context.Context, c *Catalogue, resolve func(Listing) (T, error)) (T, error) {
 	for {
 		c.mu.Lock()
 		listing, changed := c.listing, c.changed
 		c.mu.Unlock()
-		found, err := listing.Resolve(class, versions)
+		found, err := resolve(listing)
 		if err == nil || len(listing.Pending) == 0 {
 			return found, err
 		}
@@ -69,54 +89,82 @@ func (c *Catalogue) Resolve(ctx context.Context, class, versions string) (Resolv
 
 // Resolve is Catalogue.Resolve on a listing.
 func (l Listing) Resolve(class, versions string) (Resolved, error) {
+	var all []candidate[Resolved]
+	for _, plugin := range l.Plugins {
+		for _, c := range plugin.Description.Connectors {
+			all = append(all, candidate[Resolved]{Resolved{plugin, c}, c.Name, c.Version, c.Aliases})
+		}
+	}
+	best, err := choose(all, class, "connector.plugin.version", versions)
+	var missing *NotFoundError
+	if errors.As(err, &missing) {
+		missing.What, missing.Available, missing.Broken = "connector", l.available(), l.Broken
+	}
+	return best, err
+}
+
+const transformWord = "transform"
+
+// ResolveTransform is Catalogue.ResolveTransform on a listing.
+func (l Listing) ResolveTransform(class, versions string) (ResolvedTransform, error) {
+	var all []candidate[ResolvedTransform]
+	var available []string
+	for _, plugin := range l.Plugins {
+		for _, t := range plugin.Description.Transforms {
+			all = append(all, candidate[ResolvedTransform]{ResolvedTransform{plugin, t}, t.Name, t.Version, t.Aliases})
+			available = append(available, fmt.Sprintf("%s (%s)", t.Name, t.Version))
+		}
+	}
+	best, err := choose(all, class, "plugin.version", versions)
+	var missing *NotFoundError
+	if errors.As(err, &missing) {
+		slices.Sort(available)
+		missing.What, missing.Available, missing.Broken = transformWord, slices.Compact(available), l.Broken
+	}
+	return best, err
+}
+
+// candidate is something that a plugin offers.
+type candidate[T any] struct {
+	offer         T
+	name, version string
+	aliases       []string
+}
+
+// choose finds the highest version in the range of what a class means. A name wins over the aliases of others.
+func choose[T any](all []candidate[T], class, versionKey, versions string) (best T, err error) {
 	accepted, err := parseRange(versions)
 	if err != nil {
-		return Resolved{}, fmt.Errorf("connector.plugin.version: %w", err)
+		return best, fmt.Errorf("%s: %w", versionKey, err)
 	}
-	candidates := l.offers(class)
-	if len(candidates) == 0 {
-		return Resolved{}, &NotFoundError{Class: class, Available: l.available(), Broken: l.Broken}
+	meant := slices.DeleteFunc(slices.Clone(all), func(c candidate[T]) bool { return c.name != class })
+	if len(meant) == 0 {
+		meant = slices.DeleteFunc(all, func(c candidate[T]) bool { return !slices.Contains(c.aliases, class) })
 	}
-	var best *Resolved
+	if len(meant) == 0 {
+		return best, &NotFoundError{Class: class}
+	}
+	var found bool
 	var bestVersion version
 	var seen []string
-	for i, candidate := range candidates {
-		v, err := parseVersion(candidate.Connector.Version)
+	for _, c := range meant {
+		v, err := parseVersion(c.version)
 		if err != nil {
 			continue // Check has seen to it
 		}
-		if !slices.Contains(seen, candidate.Connector.Version) {
-			seen = append(seen, candidate.Connector.Version)
+		if !slices.Contains(seen, c.version) {
+			seen = append(seen, c.version)
 		}
 		// The first on plugin.path wins among equals.
-		if accepted.contains(v) && (best == nil || v.compare(bestVersion) > 0) {
-			best, bestVersion = &candidates[i], v
+		if accepted.contains(v) && (!found || v.compare(bestVersion) > 0) {
+			best, bestVersion, found = c.offer, v, true
 		}
 	}
-	if best == nil {
+	if !found {
 		slices.Sort(seen)
-		return Resolved{}, &VersionError{Class: class, Range: versions, Available: seen}
+		return best, &VersionError{Class: class, Range: versions, Available: seen}
 	}
-	return *best, nil
-}
-
-// offers lists the connectors that a class means. A connector's own name wins over the aliases of others.
-func (l Listing) offers(class string) []Resolved {
-	var named, aliased []Resolved
-	for _, plugin := range l.Plugins {
-		for _, connector := range plugin.Description.Connectors {
-			switch {
-			case connector.Name == class:
-				named = append(named, Resolved{Plugin: plugin, Connector: connector})
-			case slices.Contains(connector.Aliases, class):
-				aliased = append(aliased, Resolved{Plugin: plugin, Connector: connector})
-			}
-		}
-	}
-	if len(named) > 0 {
-		return named
-	}
-	return aliased
+	return best, nil
 }
 
 func (l Listing) available() []string {

@@ -24,10 +24,10 @@ func retryDelay(attempt int, limit time.Duration, random float64) time.Duration 
 	return time.Duration(random * float64(limit))
 }
 
-// retryWait decides whether a failed attempt is followed by another one, and after
+// RetryWait decides whether a failed attempt is followed by another one, and after
 // which wait; elapsed is the time since the first attempt began. The last wait
 // is cut at the deadline.
-func (p ErrorPolicy) retryWait(attempt int, elapsed time.Duration, random float64) (wait time.Duration, again bool) {
+func (p ErrorPolicy) RetryWait(attempt int, elapsed time.Duration, random float64) (wait time.Duration, again bool) {
 	if p.RetryTimeout == 0 {
 		return 0, false
 	}
@@ -67,7 +67,7 @@ func (t *retrier) do(step func() error) error {
 		if err == nil || !isRetriable(err) {
 			return err
 		}
-		wait, again := t.policy.retryWait(attempt, time.Since(began), rand.Float64()) //nolint:gosec // not a secret
+		wait, again := t.policy.RetryWait(attempt, time.Since(began), rand.Float64()) //nolint:gosec // not a secret
 		if !again {
 			return err
 		}

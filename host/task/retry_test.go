@@ -45,7 +45,7 @@ func TestRetriesEndAtTheTimeout(t *testing.T) {
 		{"over", time.Second, 3, time.Second, 0, false},
 		{"for ever", -1, 3, 24 * time.Hour, 1200 * time.Millisecond, true},
 	} {
-		wait, again := ErrorPolicy{RetryTimeout: c.timeout, RetryDelayMax: time.Minute}.retryWait(c.attempt, c.elapsed, 0)
+		wait, again := ErrorPolicy{RetryTimeout: c.timeout, RetryDelayMax: time.Minute}.RetryWait(c.attempt, c.elapsed, 0)
 		if again != c.again || again && wait != c.want {
 			t.Errorf("%s: %v %v, want %v %v", c.name, wait, again, c.want, c.again)
 		}

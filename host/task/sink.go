@@ -55,6 +55,7 @@ func (s *Sink) Snapshot() Snapshot { return s.progress.load() }
 func (s *Sink) Run(ctx context.Context) error {
 	r := newSinkRun(ctx, s)
 	defer s.control.bind(ctx, s.cfg.Converters)()
+	s.cfg.Transforms.Bind(ctx)
 	s.control.pokes(r.waker.wake)
 	r.run()    //nolint:contextcheck // the run keeps its context, because callbacks need it too
 	r.finish() //nolint:contextcheck // as above

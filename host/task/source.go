@@ -166,6 +166,7 @@ func (r *sourceRun) open(ctx context.Context) error {
 	}
 	r.stream, r.ctx = stream, ctx
 	r.runCtx, r.cancelRun = context.WithCancel(context.WithoutCancel(ctx))
+	r.cfg.Transforms.Bind(r.runCtx) //nolint:contextcheck // a step ends with the run, not with the opening
 	r.workers.Go(r.read)
 	r.workers.Go(r.send)
 	return nil

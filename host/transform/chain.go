@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/tailrace/tailrace/host/config"
@@ -81,13 +82,8 @@ type Chain struct {
 // NewChain makes a chain of given steps.
 func NewChain(steps ...Step) *Chain { return &Chain{steps, grouped(steps)} }
 
-// Others builds the transforms and predicates that are not built in.
-type Others interface {
-	// Transform gives the transform of a class name or alias, and its full class name.
-	Transform(class string, props map[string]string) (t Transform, fullClass string, err error)
-	// Predicate does the same for a predicate.
-	Predicate(class string, props map[string]string) (p Predicate, fullClass string, err error)
-}
+// Others builds the transforms that are not built in. It gives the transform and its full class name.
+type Others func(t config.Transform) (built Transform, fullClass string, err error)
 
 // FromConfig builds the chain of a connector's configuration. Each transform and
 // each use of a predicate gets an instance of its own. other builds
@@ -97,7 +93,7 @@ func FromConfig(transforms []config.Transform, predicates map[string]config.Pred
 	for _, t := range transforms {
 		s := Step{Alias: t.Alias, Negate: t.Negate}
 		var err error
-		if s.Transform, s.Class, err = buildTransform(t.Class, t.Config, others); err != nil {
+		if s.Transform, s.Class, err = buildTransform(t, others); err != nil {
 			return nil, fmt.Errorf("transforms.%s: %w", t.Alias, err)
 		}
 		if t.Predicate != "" {
@@ -105,13 +101,25 @@ func FromConfig(transforms []config.Transform, predicates map[string]config.Pred
 			if !ok {
 				return nil, fmt.Errorf("transforms.%s: there is no predicate %s", t.Alias, t.Predicate)
 			}
-			if s.Predicate, s.PredicateClass, err = buildPredicate(p.Class, p.Config, others); err != nil {
+			if s.Predicate, s.PredicateClass, err = buildPredicate(p.Class, p.Config); err != nil {
 				return nil, fmt.Errorf("predicates.%s: %w", t.Predicate, err)
 			}
 		}
 		steps = append(steps, s)
 	}
 	return NewChain(steps...), nil
+}
+
+// Bind gives a context to the steps that wait for something outside: it ends with the task. Call it before Apply. c may be nil.
+func (c *Chain) Bind(ctx context.Context) {
+	if c == nil {
+		return
+	}
+	for i := range c.steps {
+		if b, ok := c.steps[i].Transform.(interface{ Bind(ctx context.Context) }); ok {
+			b.Bind(ctx)
+		}
+	}
 }
 
 // Len is the number of steps.

@@ -126,6 +126,9 @@ func (r *Record) Drop() { r.dropped = true }
 // which must leave the record as it was. Class and alias are added by the chain.
 func (r *Record) Fail(err error) { r.failure = &Failure{Err: err} }
 
+// Recover takes Fail back, to try the step again. It is for implementations of Transform, on records that they failed.
+func (r *Record) Recover() { r.failure = nil }
+
 // Selected reports whether the step at hand applies to the record. It is for
 // implementations of Transform: they leave other records alone.
 func (r *Record) Selected() bool { return !r.skip && !r.dropped && r.failure == nil }

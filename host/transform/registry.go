@@ -54,25 +54,25 @@ func Lookup(kind config.PluginKind, class string) (Class, bool) {
 // New builds a transform; class is a Java class name or an alias. The error is a
 // *convert.Error with Kafka Connect's class and message.
 func New(class string, props map[string]string) (Transform, error) {
-	t, _, err := buildTransform(class, props, nil)
+	t, _, err := buildTransform(config.Transform{Class: class, Config: props}, nil)
 	return t, err
 }
 
 // NewPredicate builds a predicate in the same way.
 func NewPredicate(class string, props map[string]string) (Predicate, error) {
-	p, _, err := buildPredicate(class, props, nil)
+	p, _, err := buildPredicate(class, props)
 	return p, err
 }
 
-func buildTransform(class string, props map[string]string, others Others) (Transform, string, error) {
-	c, ok := Lookup(config.TransformPlugin, class)
+func buildTransform(t config.Transform, others Others) (Transform, string, error) {
+	c, ok := Lookup(config.TransformPlugin, t.Class)
 	if !ok {
-		if others != nil {
-			return others.Transform(class, props)
+		if others != nil && len(variants(t.Class)) == 0 {
+			return others(t)
 		}
-		return nil, "", notFound("transform", class)
+		return nil, "", notFound("transform", t.Class)
 	}
-	values, err := c.parse(props)
+	values, err := c.parse(t.Config)
 	if err != nil {
 		return nil, "", err
 	}
@@ -83,12 +83,9 @@ func buildTransform(class string, props map[string]string, others Others) (Trans
 	return perRecord{s}, c.Name, nil
 }
 
-func buildPredicate(class string, props map[string]string, others Others) (Predicate, string, error) {
+func buildPredicate(class string, props map[string]string) (Predicate, string, error) {
 	c, ok := Lookup(config.PredicatePlugin, class)
 	if !ok {
-		if others != nil {
-			return others.Predicate(class, props)
-		}
 		return nil, "", notFound("predicate", class)
 	}
 	values, err := c.parse(props)
@@ -102,15 +99,19 @@ func buildPredicate(class string, props map[string]string, others Others) (Predi
 	return perRecordTest{t}, c.Name, nil
 }
 
-func notFound(what, class string) error {
-	var variants []string
+// variants are the classes such as Cast$Key and Cast$Value for Cast.
+func variants(class string) (names []string) {
 	for _, c := range classes {
 		if strings.HasPrefix(c.Name, class+"$") || strings.HasPrefix(c.Alias, class+"$") {
-			variants = append(variants, c.Alias)
+			names = append(names, c.Alias)
 		}
 	}
-	if len(variants) > 0 {
-		return configError("There is no %s %s; use %s", what, class, strings.Join(variants, " or "))
+	return names
+}
+
+func notFound(what, class string) error {
+	if names := variants(class); len(names) > 0 {
+		return configError("There is no %s %s; use %s", what, class, strings.Join(names, " or "))
 	}
 	return configError("There is no %s %s", what, class)
 }

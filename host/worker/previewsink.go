@@ -30,10 +30,13 @@ func (r *runner) previewSink(ctx context.Context, s *share, request PreviewReque
 		return Preview{}, err
 	}
 	defer tail.Close()
-	d, err := newDecoder(s.connector, s.masker)
+	steps := r.previewSteps(s)
+	defer steps.close()
+	d, err := newDecoder(s.connector, s.masker, steps.build)
 	if err != nil {
-		return Preview{}, err
+		return failedPreview(s.masker.Error(err)), nil
 	}
+	d.Transforms.Bind(ctx)
 	records, err := tail.Last(ctx)
 	out := collected{limit: request.Records}
 	for i := range records {
@@ -103,7 +106,7 @@ func (w *Worker) TailTopic(ctx context.Context, connector map[string]string, top
 		return err
 	}
 	s.connector.Transforms = nil
-	d, err := newDecoder(s.connector, s.masker)
+	d, err := newDecoder(s.connector, s.masker, nil)
 	if err != nil {
 		return err
 	}
@@ -138,8 +141,8 @@ type decoder struct {
 	plain, described, raw convert.Converter
 }
 
-func newDecoder(c *config.Connector, masker *config.Masker) (*decoder, error) {
-	converters, err := newConverters(c, quiet)
+func newDecoder(c *config.Connector, masker *config.Masker, others transform.Others) (*decoder, error) {
+	converters, err := newConverters(c, quiet, others)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,9 @@ const previewCreditBytes = 2 << 20
 // previewSource runs the first task of a source with a producer that only collects. Nothing is
 // acknowledged, so the task is never told that a record is safe.
 func (r *runner) previewSource(ctx context.Context, s *share, request PreviewRequest) (Preview, error) {
-	converters, err := newConverters(s.connector, quiet)
+	steps := r.previewSteps(s)
+	defer steps.close()
+	converters, err := newConverters(s.connector, quiet, steps.build)
 	if err != nil {
 		return Preview{}, err
 	}

@@ -15,11 +15,11 @@ import (
 )
 
 // newTransforms builds the chain of a connector, nil when it names none.
-func newTransforms(c *config.Connector) (*transform.Chain, error) {
+func newTransforms(c *config.Connector, others transform.Others) (*transform.Chain, error) {
 	if len(c.Transforms) == 0 {
 		return nil, nil //nolint:nilnil // no chain is not a failure
 	}
-	return transform.FromConfig(c.Transforms, c.Predicates, nil)
+	return transform.FromConfig(c.Transforms, c.Predicates, others)
 }
 
 // withEvolution puts schema.evolution before a converter of a source.

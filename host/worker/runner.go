@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +37,9 @@ type runner struct {
 
 	mu      sync.Mutex
 	target  store.TargetState
-	path    string // the plugin in use
-	renewed bool   // the plugin was replaced under the runner
+	path    string   // the plugin in use
+	others  []string // the plugins of its transforms
+	renewed bool     // the plugin was replaced under the runner
 	stopped bool
 	clock   stateClock
 	parts   Parts
@@ -90,7 +92,7 @@ func (r *runner) targetState() store.TargetState {
 func (r *runner) renew(path string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.path != path || r.stopped {
+	if r.path != path && !slices.Contains(r.others, path) || r.stopped {
 		return false
 	}
 	r.renewed = true
@@ -260,7 +262,7 @@ func (r *runner) acquire(ctx context.Context) (*share, error) {
 		return nil, masker.Error(err)
 	}
 	r.mu.Lock()
-	r.path = resolved.Plugin.Path
+	r.path, r.others = resolved.Plugin.Path, nil
 	r.parts = partsOf(c, resolved)
 	r.mu.Unlock()
 	s.Instance = instance

@@ -14,6 +14,7 @@ import (
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/store"
 	"github.com/tailrace/tailrace/host/task"
+	"github.com/tailrace/tailrace/host/transform"
 )
 
 // conversation is a task that runs: *task.Source or *task.Sink.
@@ -177,6 +178,7 @@ func (r *taskRunner) once(ctx context.Context) (progress bool, err error) {
 	r.mu.Lock()
 	if r.stopped {
 		r.mu.Unlock()
+		t.close()
 		return false, nil
 	}
 	r.current = t
@@ -189,11 +191,7 @@ func (r *taskRunner) once(ctx context.Context) (progress bool, err error) {
 }
 
 // build puts the task together from the configuration.
-func (r *taskRunner) build(s *share) (conversation, error) {
-	converters, err := newConverters(s.connector, r.logger)
-	if err != nil {
-		return nil, err
-	}
+func (r *taskRunner) build(s *share) (*closing, error) {
 	common := settings{
 		props: r.w.cfg.Settings.Providers.Resolve(r.props).Props, listener: &taskListener{r: r, masker: s.masker},
 		timing: task.Timing{
@@ -203,10 +201,24 @@ func (r *taskRunner) build(s *share) (conversation, error) {
 		errors: errorPolicy(s.connector.Errors),
 		paused: r.targetState() != store.TargetStarted,
 	}
-	if s.connector.Kind == config.Sink {
-		return r.buildSink(s, converters, common)
+	steps := &pluginSteps{runner: r.runner, share: s, policy: common.errors, retrying: func(err error, after time.Duration) {
+		common.listener.Retrying(r.id, err, after)
+	}}
+	converters, err := newConverters(s.connector, r.logger, steps.build)
+	if err != nil {
+		steps.close()
+		return nil, err
 	}
-	return r.buildSource(s, converters, common)
+	build := r.buildSource
+	if s.connector.Kind == config.Sink {
+		build = r.buildSink
+	}
+	c, err := build(s, converters, common)
+	if err != nil {
+		steps.close()
+		return nil, err
+	}
+	return &closing{c.conversation, func() { c.close(); steps.close() }}, nil
 }
 
 func errorPolicy(e config.ErrorHandling) task.ErrorPolicy {
@@ -226,7 +238,7 @@ type settings struct {
 	paused   bool
 }
 
-func (r *taskRunner) buildSource(s *share, converters task.Converters, c settings) (conversation, error) {
+func (r *taskRunner) buildSource(s *share, converters task.Converters, c settings) (*closing, error) {
 	producerConfig, err := r.clientConfig(kafka.ProducerClient, s.connector.ProducerProps(r.w.cfg.Settings, r.id.Task))
 	if err != nil {
 		return nil, err
@@ -273,10 +285,10 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 			return kafka.NewTopic{Name: topic, Partitions: g.Partitions, ReplicationFactor: g.ReplicationFactor, Configs: g.Configs}
 		}
 	}
-	return &closing{conversation: task.NewSource(cfg), close: closeAdmin}, nil
+	return &closing{task.NewSource(cfg), closeAdmin}, nil
 }
 
-func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings) (conversation, error) {
+func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings) (*closing, error) {
 	letters, err := r.deadLetters(s)
 	if err != nil {
 		return nil, err
@@ -313,7 +325,7 @@ func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings)
 		Tracer: r.w.cfg.Tracing.Task(r.id.Connector, r.id.Task, s.resolved.Connector.Name),
 	}
 	sink = task.NewSink(cfg)
-	return &closing{conversation: sink, close: reopen.release}, nil
+	return &closing{sink, reopen.release}, nil
 }
 
 // sinkEpochs is how many epochs a sink may use up by itself.
@@ -332,7 +344,7 @@ func (r *taskRunner) clientConfig(kind kafka.ClientKind, props map[string]string
 	return cfg, err
 }
 
-func newConverters(c *config.Connector, logger *slog.Logger) (task.Converters, error) {
+func newConverters(c *config.Connector, logger *slog.Logger, others transform.Others) (task.Converters, error) {
 	key, err := convert.New(c.KeyConverter.Class, c.KeyConverter.Config, true)
 	if err != nil {
 		return task.Converters{}, fmt.Errorf("key.converter: %w", err)
@@ -345,7 +357,7 @@ func newConverters(c *config.Connector, logger *slog.Logger) (task.Converters, e
 	if err != nil {
 		return task.Converters{}, fmt.Errorf("header.converter: %w", err)
 	}
-	chain, err := newTransforms(c)
+	chain, err := newTransforms(c, others)
 	if err != nil {
 		return task.Converters{}, err
 	}

@@ -22,6 +22,7 @@ import (
 // they change; *plugin.Catalogue is one.
 type Plugins interface {
 	Resolve(ctx context.Context, class, versions string) (plugin.Resolved, error)
+	ResolveTransform(ctx context.Context, class, versions string) (plugin.ResolvedTransform, error)
 	Subscribe() (<-chan plugin.Event, func())
 }
 

@@ -217,11 +217,15 @@ func appendConverted(dst []byte, s *data.Schema, v any) ([]byte, error) {
 }
 
 func (b *Batch) appendHeaders(dst []byte, headers []Header) ([]byte, error) {
+	return appendHeaders(&b.schemas, dst, headers)
+}
+
+func appendHeaders(schemas *wire.SchemaWriter, dst []byte, headers []Header) ([]byte, error) {
 	if len(headers) > wire.MaxHeaders {
 		return dst, fmt.Errorf("%d headers, the limit is %d", len(headers), wire.MaxHeaders)
 	}
 	for _, h := range headers {
-		id, err := b.schemas.ID(h.Schema)
+		id, err := schemas.ID(h.Schema)
 		if err != nil {
 			return dst, fmt.Errorf("header %q: %w", h.Name, err)
 		}

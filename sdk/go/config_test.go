@@ -93,7 +93,7 @@ func TestMistakesInADefinitionAreTold(t *testing.T) {
 	_, err := connect.NewService(connect.Plugin{Name: "Bad Name"})
 	require.ErrorContains(t, err, "plugin name")
 	require.ErrorContains(t, err, "version is empty")
-	require.ErrorContains(t, err, "offers no connector")
+	require.ErrorContains(t, err, "the plugin offers nothing")
 }
 
 func TestPasswordsDoNotPrint(t *testing.T) { // I-9

@@ -28,7 +28,7 @@ func TestTheGuideBuildsAndPasses(t *testing.T) {
 		// The blocks stand in the module for the go command only.
 		replace[filepath.Join(root, "sdk", "go", "guide", string(m[1]))] = file
 	}
-	require.Len(t, replace, 4)
+	require.Len(t, replace, 5)
 	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	require.NoError(t, err)
 	overlayFile := filepath.Join(dir, "overlay.json")

@@ -190,6 +190,10 @@ func taskAttrs(connector string, task uint32) []slog.Attr {
 	return []slog.Attr{slog.String("connector", connector), slog.String("task", strconv.FormatUint(uint64(task), 10))}
 }
 
+func transformAttrs(connector, alias string) []slog.Attr {
+	return []slog.Attr{slog.String("connector", connector), slog.String("transform", alias)}
+}
+
 // counter is an atomic maximum.
 type counter struct{ v atomic.Uint64 }
 

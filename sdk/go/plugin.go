@@ -6,7 +6,7 @@ import (
 	"regexp"
 )
 
-// Plugin is a program that offers connectors.
+// Plugin is a program that offers connectors, transforms, or both.
 type Plugin struct {
 	// Name of the plugin: lower case letters, digits, dots and dashes.
 	Name string
@@ -14,6 +14,8 @@ type Plugin struct {
 	Version string
 	Sources []Source
 	Sinks   []Sink
+	// Transforms change records on their way, of these and of other connectors.
+	Transforms []Transform
 }
 
 // Source describes one type of source connector.
@@ -60,8 +62,8 @@ func (p *Plugin) check() error {
 	if p.Version == "" {
 		errs = append(errs, errors.New("plugin version is empty: set a semantic version such as \"0.1.0\""))
 	}
-	if len(p.Sources)+len(p.Sinks) == 0 {
-		errs = append(errs, errors.New("the plugin offers no connector: set Sources or Sinks"))
+	if len(p.Sources)+len(p.Sinks)+len(p.Transforms) == 0 {
+		errs = append(errs, errors.New("the plugin offers nothing: set Sources, Sinks or Transforms"))
 	}
 	seen := make(map[string]bool)
 	one := func(kind, name string, hasTask bool, def *ConfigDef) {
@@ -82,7 +84,30 @@ func (p *Plugin) check() error {
 	for i := range p.Sinks {
 		one("sink", p.Sinks[i].Name, p.Sinks[i].Task != nil, p.Sinks[i].Config)
 	}
+	clear(seen) // a connector and a transform may share a name
+	for i := range p.Transforms {
+		t := &p.Transforms[i]
+		if t.Name == "" || seen[t.Name] {
+			errs = append(errs, fmt.Errorf("transform name %q is empty or used twice", t.Name))
+		}
+		seen[t.Name] = true
+		if t.New == nil {
+			errs = append(errs, fmt.Errorf("transform %q has no New function", t.Name))
+		}
+		if err := t.Config.Err(); err != nil {
+			errs = append(errs, fmt.Errorf("transform %q: %w", t.Name, err))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+func (p *Plugin) transform(name string) (*Transform, error) {
+	for i := range p.Transforms {
+		if p.Transforms[i].Name == name {
+			return &p.Transforms[i], nil
+		}
+	}
+	return nil, fmt.Errorf("plugin %s %s has no transform named %q", p.Name, p.Version, name)
 }
 
 func (p *Plugin) source(name string) (*Source, error) {

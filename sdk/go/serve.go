@@ -84,11 +84,18 @@ func hint(p *Plugin) {
 	for i := range p.Sinks {
 		names = append(names, p.Sinks[i].Name+" (sink)")
 	}
+	key := "connector.class"
+	if len(names) == 0 {
+		key = "transforms.NAME.type"
+	}
+	for i := range p.Transforms {
+		names = append(names, p.Transforms[i].Name+" (transform)")
+	}
 	fmt.Fprintf(os.Stderr, `%s %s is a Tailrace plugin. It offers: %s.
 It is not started by hand: put it into a folder of the worker's plugin.path
-and create a connector with connector.class=%s.
+and create a connector with %s=%s.
 To see what it offers and which keys it takes: %s --describe
-`, p.Name, p.Version, strings.Join(names, ", "), firstWord(names), filepath.Base(os.Args[0]))
+`, p.Name, p.Version, strings.Join(names, ", "), key, firstWord(names), filepath.Base(os.Args[0]))
 	if err := p.check(); err != nil {
 		fmt.Fprintf(os.Stderr, "\nThe plugin has mistakes:\n%v\n", err)
 	}

@@ -65,6 +65,12 @@ func describe(p *Plugin) (*pluginv1.DescribeResponse, error) {
 			Documentation: sink.Doc, ConfigKeys: describeKeys(sink.Config), Capabilities: capabilities(c),
 		})
 	}
+	for i := range p.Transforms {
+		t := &p.Transforms[i]
+		out.Transforms = append(out.Transforms, &pluginv1.TransformDescription{
+			Name: t.Name, Version: t.Version, Aliases: t.Aliases, Documentation: t.Doc, ConfigKeys: describeKeys(t.Config),
+		})
+	}
 	return out, nil
 }
 

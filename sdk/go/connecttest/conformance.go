@@ -14,6 +14,7 @@ import (
 
 	pluginv1 "github.com/tailrace/tailrace/gen/tailrace/plugin/v1"
 	connect "github.com/tailrace/tailrace/sdk/go"
+	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
 // Options of Conformance.
@@ -21,7 +22,9 @@ type Options struct {
 	// Configs are valid configurations by connector name. A connector without one is only
 	// described and validated. A source must give at least one record with it, and may give them in many batches.
 	Configs map[string]connect.Config
-	// Records are put into sinks; without any, sinks are only assigned partitions.
+	// Transforms are valid options by the name of a transform. A transform without them is only described.
+	Transforms map[string]connect.Config
+	// Records are put into sinks, and go through transforms; without any, sinks are only assigned partitions, and transforms only started.
 	Records []Record
 	// Quiet is how long to wait for what must not come; 300 ms when 0.
 	Quiet time.Duration
@@ -47,6 +50,9 @@ func Conformance(t *testing.T, target Target, o Options) {
 	}
 	t.Run("validate", func(t *testing.T) { c.validate(t, in) })
 	t.Run("unknown", func(t *testing.T) { c.unknown(t, in) })
+	for name, cfg := range o.Transforms {
+		t.Run(name, func(t *testing.T) { c.transform(t, in, name, cfg) })
+	}
 	for _, d := range c.description.GetConnectors() {
 		cfg, ok := o.Configs[d.GetName()]
 		if !ok {
@@ -64,6 +70,52 @@ func Conformance(t *testing.T, target Target, o Options) {
 				c.sink(t, in, d.GetName(), taskConfig)
 			}
 		})
+	}
+}
+
+// describeTransforms checks what the plugin says of its transforms.
+func (c *conformance) describeTransforms(t *testing.T, d *pluginv1.DescribeResponse) {
+	names := make(map[string]bool)
+	for _, step := range d.GetTransforms() {
+		for _, name := range append([]string{step.GetName()}, step.GetAliases()...) {
+			if name == "" || names[name] {
+				t.Errorf("transform name or alias %q is empty or used twice", name)
+			}
+			names[name] = true
+		}
+		checkKeys(t, "transform", step.GetName(), step.GetConfigKeys())
+	}
+}
+
+// transform walks the conversation of transform.proto, with all records in one batch and then each alone: a transform
+// must not depend on how records are batched.
+func (c *conformance) transform(t *testing.T, in *instance, name string, cfg connect.Config) {
+	s, err := openTransform(in, name, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.cancel()
+	if err := s.send(&pluginv1.RunTransformRequest{}); err != nil { // a frame of a later version
+		t.Fatal(err)
+	}
+	if len(c.o.Records) > 0 {
+		together, err := s.apply(c.o.Records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.o.Records {
+			alone, err := s.apply(c.o.Records[i : i+1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, b := together[i], alone[0]; a.Changed != b.Changed || a.Dropped != b.Dropped || (a.Err == nil) != (b.Err == nil) ||
+				a.Topic != b.Topic || !a.ValueSchema.Equal(b.ValueSchema) || !data.Equal(a.Value, b.Value) {
+				t.Errorf("record %d is %+v in a batch and %+v alone", i, a, b)
+			}
+		}
+	}
+	if err := s.end(); err != nil {
+		t.Errorf("the end of the stream: %v", err)
 	}
 }
 
@@ -101,9 +153,10 @@ func (c *conformance) describe(t *testing.T, in *instance) {
 	if d.GetVersion() == "" {
 		t.Error("the plugin has no version")
 	}
-	if len(d.GetConnectors()) == 0 {
-		t.Error("the plugin offers no connector")
+	if len(d.GetConnectors())+len(d.GetTransforms()) == 0 {
+		t.Error("the plugin offers no connector and no transform")
 	}
+	c.describeTransforms(t, d)
 	if n := proto.Size(d); n > 4<<20 {
 		t.Errorf("the description takes %d bytes, the limit is 4 MiB", n)
 	}
@@ -118,24 +171,28 @@ func (c *conformance) describe(t *testing.T, in *instance) {
 		if con.GetKind() == pluginv1.ConnectorKind_CONNECTOR_KIND_UNSPECIFIED {
 			t.Errorf("connector %q is neither source nor sink", con.GetName())
 		}
-		keys := make(map[string]bool)
-		for _, k := range con.GetConfigKeys() {
-			if k.GetName() == "" || keys[k.GetName()] {
-				t.Errorf("connector %q: key %q is empty or defined twice", con.GetName(), k.GetName())
-			}
-			keys[k.GetName()] = true
-			if k.GetType() == pluginv1.ConfigType_CONFIG_TYPE_UNSPECIFIED {
-				t.Errorf("connector %q: key %q has no type", con.GetName(), k.GetName())
-			}
-			if k.GetRequired() && k.DefaultValue != nil {
-				t.Errorf("connector %q: key %q is required and has a default", con.GetName(), k.GetName())
-			}
-			if k.GetDocumentation() == "" && !k.GetInternal() {
-				t.Errorf("connector %q: key %q has no documentation", con.GetName(), k.GetName())
-			}
-		}
+		checkKeys(t, "connector", con.GetName(), con.GetConfigKeys())
 	}
 	c.description = d
+}
+
+func checkKeys(t *testing.T, what, name string, list []*pluginv1.ConfigKey) {
+	keys := make(map[string]bool)
+	for _, k := range list {
+		if k.GetName() == "" || keys[k.GetName()] {
+			t.Errorf("%s %q: key %q is empty or defined twice", what, name, k.GetName())
+		}
+		keys[k.GetName()] = true
+		if k.GetType() == pluginv1.ConfigType_CONFIG_TYPE_UNSPECIFIED {
+			t.Errorf("%s %q: key %q has no type", what, name, k.GetName())
+		}
+		if k.GetRequired() && k.DefaultValue != nil {
+			t.Errorf("%s %q: key %q is required and has a default", what, name, k.GetName())
+		}
+		if k.GetDocumentation() == "" && !k.GetInternal() {
+			t.Errorf("%s %q: key %q has no documentation", what, name, k.GetName())
+		}
+	}
 }
 
 // validate: wrong values are errors inside the answer, never a status.

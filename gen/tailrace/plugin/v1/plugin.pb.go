@@ -198,10 +198,12 @@ type DescribeResponse struct {
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	// What the plugin was written with, for support ("sdk-go 0.1.0"); may be empty.
 	Sdk string `protobuf:"bytes,3,opt,name=sdk,proto3" json:"sdk,omitempty"`
-	// The connectors that it offers, at least one.
+	// The connectors that it offers. At least one connector or transform.
 	Connectors []*ConnectorDescription `protobuf:"bytes,4,rep,name=connectors,proto3" json:"connectors,omitempty"`
 	// What the plugin can do beyond the base protocol.
-	Capabilities  []Capability `protobuf:"varint,5,rep,packed,name=capabilities,proto3,enum=tailrace.plugin.v1.Capability" json:"capabilities,omitempty"`
+	Capabilities []Capability `protobuf:"varint,5,rep,packed,name=capabilities,proto3,enum=tailrace.plugin.v1.Capability" json:"capabilities,omitempty"`
+	// The transforms that it offers.
+	Transforms    []*TransformDescription `protobuf:"bytes,6,rep,name=transforms,proto3" json:"transforms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -267,6 +269,13 @@ func (x *DescribeResponse) GetConnectors() []*ConnectorDescription {
 func (x *DescribeResponse) GetCapabilities() []Capability {
 	if x != nil {
 		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *DescribeResponse) GetTransforms() []*TransformDescription {
+	if x != nil {
+		return x.Transforms
 	}
 	return nil
 }
@@ -371,6 +380,89 @@ func (x *ConnectorDescription) GetCapabilities() []Capability {
 	return nil
 }
 
+// TransformDescription is one transform that a plugin offers.
+type TransformDescription struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The value of transforms.NAME.type that names it, unique in the plugin.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Version of the transform; the plugin's when empty.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Other values of transforms.NAME.type that mean this transform: short aliases
+	// and the Java class names that it stands in for.
+	Aliases []string `protobuf:"bytes,3,rep,name=aliases,proto3" json:"aliases,omitempty"`
+	// One paragraph for people.
+	Documentation string `protobuf:"bytes,4,opt,name=documentation,proto3" json:"documentation,omitempty"`
+	// The options that it understands.
+	ConfigKeys    []*ConfigKey `protobuf:"bytes,5,rep,name=config_keys,json=configKeys,proto3" json:"config_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransformDescription) Reset() {
+	*x = TransformDescription{}
+	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransformDescription) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransformDescription) ProtoMessage() {}
+
+func (x *TransformDescription) ProtoReflect() protoreflect.Message {
+	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransformDescription.ProtoReflect.Descriptor instead.
+func (*TransformDescription) Descriptor() ([]byte, []int) {
+	return file_tailrace_plugin_v1_plugin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TransformDescription) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TransformDescription) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *TransformDescription) GetAliases() []string {
+	if x != nil {
+		return x.Aliases
+	}
+	return nil
+}
+
+func (x *TransformDescription) GetDocumentation() string {
+	if x != nil {
+		return x.Documentation
+	}
+	return ""
+}
+
+func (x *TransformDescription) GetConfigKeys() []*ConfigKey {
+	if x != nil {
+		return x.ConfigKeys
+	}
+	return nil
+}
+
 // ValidateRequest asks for a check of one configuration.
 type ValidateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -385,7 +477,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[3]
+	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +489,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[3]
+	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +502,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_plugin_proto_rawDescGZIP(), []int{3}
+	return file_tailrace_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ValidateRequest) GetConnector() string {
@@ -438,7 +530,7 @@ type ValidateResponse struct {
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +542,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_tailrace_plugin_v1_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +555,7 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_tailrace_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_tailrace_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ValidateResponse) GetValues() []*ConfigValue {
@@ -477,10 +569,10 @@ var File_tailrace_plugin_v1_plugin_proto protoreflect.FileDescriptor
 
 const file_tailrace_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftailrace/plugin/v1/plugin.proto\x12\x12tailrace.plugin.v1\x1a\x1ftailrace/plugin/v1/config.proto\x1a\"tailrace/plugin/v1/connector.proto\x1a\x1dtailrace/plugin/v1/sink.proto\x1a\x1ftailrace/plugin/v1/source.proto\x1a\x1etailrace/plugin/v1/types.proto\"\x81\x01\n" +
+	"\x1ftailrace/plugin/v1/plugin.proto\x12\x12tailrace.plugin.v1\x1a\x1ftailrace/plugin/v1/config.proto\x1a\"tailrace/plugin/v1/connector.proto\x1a\x1dtailrace/plugin/v1/sink.proto\x1a\x1ftailrace/plugin/v1/source.proto\x1a\"tailrace/plugin/v1/transform.proto\x1a\x1etailrace/plugin/v1/types.proto\"\x81\x01\n" +
 	"\x0fDescribeRequest\x12!\n" +
 	"\fhost_version\x18\x01 \x01(\tR\vhostVersion\x12K\n" +
-	"\x11host_capabilities\x18\x02 \x03(\x0e2\x1e.tailrace.plugin.v1.CapabilityR\x10hostCapabilities\"\xe0\x01\n" +
+	"\x11host_capabilities\x18\x02 \x03(\x0e2\x1e.tailrace.plugin.v1.CapabilityR\x10hostCapabilities\"\xaa\x02\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x10\n" +
@@ -488,7 +580,10 @@ const file_tailrace_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"connectors\x18\x04 \x03(\v2(.tailrace.plugin.v1.ConnectorDescriptionR\n" +
 	"connectors\x12B\n" +
-	"\fcapabilities\x18\x05 \x03(\x0e2\x1e.tailrace.plugin.v1.CapabilityR\fcapabilities\"\xbf\x02\n" +
+	"\fcapabilities\x18\x05 \x03(\x0e2\x1e.tailrace.plugin.v1.CapabilityR\fcapabilities\x12H\n" +
+	"\n" +
+	"transforms\x18\x06 \x03(\v2(.tailrace.plugin.v1.TransformDescriptionR\n" +
+	"transforms\"\xbf\x02\n" +
 	"\x14ConnectorDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x04kind\x18\x02 \x01(\x0e2!.tailrace.plugin.v1.ConnectorKindR\x04kind\x12\x18\n" +
@@ -497,7 +592,14 @@ const file_tailrace_plugin_v1_plugin_proto_rawDesc = "" +
 	"\rdocumentation\x18\x05 \x01(\tR\rdocumentation\x12>\n" +
 	"\vconfig_keys\x18\x06 \x03(\v2\x1d.tailrace.plugin.v1.ConfigKeyR\n" +
 	"configKeys\x12B\n" +
-	"\fcapabilities\x18\a \x03(\x0e2\x1e.tailrace.plugin.v1.CapabilityR\fcapabilities\"\xb3\x01\n" +
+	"\fcapabilities\x18\a \x03(\x0e2\x1e.tailrace.plugin.v1.CapabilityR\fcapabilities\"\xc4\x01\n" +
+	"\x14TransformDescription\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
+	"\aaliases\x18\x03 \x03(\tR\aaliases\x12$\n" +
+	"\rdocumentation\x18\x04 \x01(\tR\rdocumentation\x12>\n" +
+	"\vconfig_keys\x18\x05 \x03(\v2\x1d.tailrace.plugin.v1.ConfigKeyR\n" +
+	"configKeys\"\xb3\x01\n" +
 	"\x0fValidateRequest\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12G\n" +
 	"\x06config\x18\x02 \x03(\v2/.tailrace.plugin.v1.ValidateRequest.ConfigEntryR\x06config\x1a9\n" +
@@ -509,13 +611,14 @@ const file_tailrace_plugin_v1_plugin_proto_rawDesc = "" +
 	"\rConnectorKind\x12\x1e\n" +
 	"\x1aCONNECTOR_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15CONNECTOR_KIND_SOURCE\x10\x01\x12\x17\n" +
-	"\x13CONNECTOR_KIND_SINK\x10\x022\xe3\x03\n" +
+	"\x13CONNECTOR_KIND_SINK\x10\x022\xca\x04\n" +
 	"\x16ConnectorPluginService\x12U\n" +
 	"\bDescribe\x12#.tailrace.plugin.v1.DescribeRequest\x1a$.tailrace.plugin.v1.DescribeResponse\x12U\n" +
 	"\bValidate\x12#.tailrace.plugin.v1.ValidateRequest\x1a$.tailrace.plugin.v1.ValidateResponse\x12e\n" +
 	"\fRunConnector\x12'.tailrace.plugin.v1.RunConnectorRequest\x1a(.tailrace.plugin.v1.RunConnectorResponse(\x010\x01\x12\\\n" +
 	"\tRunSource\x12$.tailrace.plugin.v1.RunSourceRequest\x1a%.tailrace.plugin.v1.RunSourceResponse(\x010\x01\x12V\n" +
-	"\aRunSink\x12\".tailrace.plugin.v1.RunSinkRequest\x1a#.tailrace.plugin.v1.RunSinkResponse(\x010\x01B>Z<github.com/tailrace/tailrace/gen/tailrace/plugin/v1;pluginv1b\x06proto3"
+	"\aRunSink\x12\".tailrace.plugin.v1.RunSinkRequest\x1a#.tailrace.plugin.v1.RunSinkResponse(\x010\x01\x12e\n" +
+	"\fRunTransform\x12'.tailrace.plugin.v1.RunTransformRequest\x1a(.tailrace.plugin.v1.RunTransformResponse(\x010\x01B>Z<github.com/tailrace/tailrace/gen/tailrace/plugin/v1;pluginv1b\x06proto3"
 
 var (
 	file_tailrace_plugin_v1_plugin_proto_rawDescOnce sync.Once
@@ -530,49 +633,56 @@ func file_tailrace_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_tailrace_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tailrace_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_tailrace_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_tailrace_plugin_v1_plugin_proto_goTypes = []any{
 	(ConnectorKind)(0),           // 0: tailrace.plugin.v1.ConnectorKind
 	(*DescribeRequest)(nil),      // 1: tailrace.plugin.v1.DescribeRequest
 	(*DescribeResponse)(nil),     // 2: tailrace.plugin.v1.DescribeResponse
 	(*ConnectorDescription)(nil), // 3: tailrace.plugin.v1.ConnectorDescription
-	(*ValidateRequest)(nil),      // 4: tailrace.plugin.v1.ValidateRequest
-	(*ValidateResponse)(nil),     // 5: tailrace.plugin.v1.ValidateResponse
-	nil,                          // 6: tailrace.plugin.v1.ValidateRequest.ConfigEntry
-	(Capability)(0),              // 7: tailrace.plugin.v1.Capability
-	(*ConfigKey)(nil),            // 8: tailrace.plugin.v1.ConfigKey
-	(*ConfigValue)(nil),          // 9: tailrace.plugin.v1.ConfigValue
-	(*RunConnectorRequest)(nil),  // 10: tailrace.plugin.v1.RunConnectorRequest
-	(*RunSourceRequest)(nil),     // 11: tailrace.plugin.v1.RunSourceRequest
-	(*RunSinkRequest)(nil),       // 12: tailrace.plugin.v1.RunSinkRequest
-	(*RunConnectorResponse)(nil), // 13: tailrace.plugin.v1.RunConnectorResponse
-	(*RunSourceResponse)(nil),    // 14: tailrace.plugin.v1.RunSourceResponse
-	(*RunSinkResponse)(nil),      // 15: tailrace.plugin.v1.RunSinkResponse
+	(*TransformDescription)(nil), // 4: tailrace.plugin.v1.TransformDescription
+	(*ValidateRequest)(nil),      // 5: tailrace.plugin.v1.ValidateRequest
+	(*ValidateResponse)(nil),     // 6: tailrace.plugin.v1.ValidateResponse
+	nil,                          // 7: tailrace.plugin.v1.ValidateRequest.ConfigEntry
+	(Capability)(0),              // 8: tailrace.plugin.v1.Capability
+	(*ConfigKey)(nil),            // 9: tailrace.plugin.v1.ConfigKey
+	(*ConfigValue)(nil),          // 10: tailrace.plugin.v1.ConfigValue
+	(*RunConnectorRequest)(nil),  // 11: tailrace.plugin.v1.RunConnectorRequest
+	(*RunSourceRequest)(nil),     // 12: tailrace.plugin.v1.RunSourceRequest
+	(*RunSinkRequest)(nil),       // 13: tailrace.plugin.v1.RunSinkRequest
+	(*RunTransformRequest)(nil),  // 14: tailrace.plugin.v1.RunTransformRequest
+	(*RunConnectorResponse)(nil), // 15: tailrace.plugin.v1.RunConnectorResponse
+	(*RunSourceResponse)(nil),    // 16: tailrace.plugin.v1.RunSourceResponse
+	(*RunSinkResponse)(nil),      // 17: tailrace.plugin.v1.RunSinkResponse
+	(*RunTransformResponse)(nil), // 18: tailrace.plugin.v1.RunTransformResponse
 }
 var file_tailrace_plugin_v1_plugin_proto_depIdxs = []int32{
-	7,  // 0: tailrace.plugin.v1.DescribeRequest.host_capabilities:type_name -> tailrace.plugin.v1.Capability
+	8,  // 0: tailrace.plugin.v1.DescribeRequest.host_capabilities:type_name -> tailrace.plugin.v1.Capability
 	3,  // 1: tailrace.plugin.v1.DescribeResponse.connectors:type_name -> tailrace.plugin.v1.ConnectorDescription
-	7,  // 2: tailrace.plugin.v1.DescribeResponse.capabilities:type_name -> tailrace.plugin.v1.Capability
-	0,  // 3: tailrace.plugin.v1.ConnectorDescription.kind:type_name -> tailrace.plugin.v1.ConnectorKind
-	8,  // 4: tailrace.plugin.v1.ConnectorDescription.config_keys:type_name -> tailrace.plugin.v1.ConfigKey
-	7,  // 5: tailrace.plugin.v1.ConnectorDescription.capabilities:type_name -> tailrace.plugin.v1.Capability
-	6,  // 6: tailrace.plugin.v1.ValidateRequest.config:type_name -> tailrace.plugin.v1.ValidateRequest.ConfigEntry
-	9,  // 7: tailrace.plugin.v1.ValidateResponse.values:type_name -> tailrace.plugin.v1.ConfigValue
-	1,  // 8: tailrace.plugin.v1.ConnectorPluginService.Describe:input_type -> tailrace.plugin.v1.DescribeRequest
-	4,  // 9: tailrace.plugin.v1.ConnectorPluginService.Validate:input_type -> tailrace.plugin.v1.ValidateRequest
-	10, // 10: tailrace.plugin.v1.ConnectorPluginService.RunConnector:input_type -> tailrace.plugin.v1.RunConnectorRequest
-	11, // 11: tailrace.plugin.v1.ConnectorPluginService.RunSource:input_type -> tailrace.plugin.v1.RunSourceRequest
-	12, // 12: tailrace.plugin.v1.ConnectorPluginService.RunSink:input_type -> tailrace.plugin.v1.RunSinkRequest
-	2,  // 13: tailrace.plugin.v1.ConnectorPluginService.Describe:output_type -> tailrace.plugin.v1.DescribeResponse
-	5,  // 14: tailrace.plugin.v1.ConnectorPluginService.Validate:output_type -> tailrace.plugin.v1.ValidateResponse
-	13, // 15: tailrace.plugin.v1.ConnectorPluginService.RunConnector:output_type -> tailrace.plugin.v1.RunConnectorResponse
-	14, // 16: tailrace.plugin.v1.ConnectorPluginService.RunSource:output_type -> tailrace.plugin.v1.RunSourceResponse
-	15, // 17: tailrace.plugin.v1.ConnectorPluginService.RunSink:output_type -> tailrace.plugin.v1.RunSinkResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	8,  // 2: tailrace.plugin.v1.DescribeResponse.capabilities:type_name -> tailrace.plugin.v1.Capability
+	4,  // 3: tailrace.plugin.v1.DescribeResponse.transforms:type_name -> tailrace.plugin.v1.TransformDescription
+	0,  // 4: tailrace.plugin.v1.ConnectorDescription.kind:type_name -> tailrace.plugin.v1.ConnectorKind
+	9,  // 5: tailrace.plugin.v1.ConnectorDescription.config_keys:type_name -> tailrace.plugin.v1.ConfigKey
+	8,  // 6: tailrace.plugin.v1.ConnectorDescription.capabilities:type_name -> tailrace.plugin.v1.Capability
+	9,  // 7: tailrace.plugin.v1.TransformDescription.config_keys:type_name -> tailrace.plugin.v1.ConfigKey
+	7,  // 8: tailrace.plugin.v1.ValidateRequest.config:type_name -> tailrace.plugin.v1.ValidateRequest.ConfigEntry
+	10, // 9: tailrace.plugin.v1.ValidateResponse.values:type_name -> tailrace.plugin.v1.ConfigValue
+	1,  // 10: tailrace.plugin.v1.ConnectorPluginService.Describe:input_type -> tailrace.plugin.v1.DescribeRequest
+	5,  // 11: tailrace.plugin.v1.ConnectorPluginService.Validate:input_type -> tailrace.plugin.v1.ValidateRequest
+	11, // 12: tailrace.plugin.v1.ConnectorPluginService.RunConnector:input_type -> tailrace.plugin.v1.RunConnectorRequest
+	12, // 13: tailrace.plugin.v1.ConnectorPluginService.RunSource:input_type -> tailrace.plugin.v1.RunSourceRequest
+	13, // 14: tailrace.plugin.v1.ConnectorPluginService.RunSink:input_type -> tailrace.plugin.v1.RunSinkRequest
+	14, // 15: tailrace.plugin.v1.ConnectorPluginService.RunTransform:input_type -> tailrace.plugin.v1.RunTransformRequest
+	2,  // 16: tailrace.plugin.v1.ConnectorPluginService.Describe:output_type -> tailrace.plugin.v1.DescribeResponse
+	6,  // 17: tailrace.plugin.v1.ConnectorPluginService.Validate:output_type -> tailrace.plugin.v1.ValidateResponse
+	15, // 18: tailrace.plugin.v1.ConnectorPluginService.RunConnector:output_type -> tailrace.plugin.v1.RunConnectorResponse
+	16, // 19: tailrace.plugin.v1.ConnectorPluginService.RunSource:output_type -> tailrace.plugin.v1.RunSourceResponse
+	17, // 20: tailrace.plugin.v1.ConnectorPluginService.RunSink:output_type -> tailrace.plugin.v1.RunSinkResponse
+	18, // 21: tailrace.plugin.v1.ConnectorPluginService.RunTransform:output_type -> tailrace.plugin.v1.RunTransformResponse
+	16, // [16:22] is the sub-list for method output_type
+	10, // [10:16] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_tailrace_plugin_v1_plugin_proto_init() }
@@ -584,6 +694,7 @@ func file_tailrace_plugin_v1_plugin_proto_init() {
 	file_tailrace_plugin_v1_connector_proto_init()
 	file_tailrace_plugin_v1_sink_proto_init()
 	file_tailrace_plugin_v1_source_proto_init()
+	file_tailrace_plugin_v1_transform_proto_init()
 	file_tailrace_plugin_v1_types_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -591,7 +702,7 @@ func file_tailrace_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tailrace_plugin_v1_plugin_proto_rawDesc), len(file_tailrace_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -84,6 +84,7 @@ const (
 	ConnectorPluginService_RunConnector_FullMethodName = "/tailrace.plugin.v1.ConnectorPluginService/RunConnector"
 	ConnectorPluginService_RunSource_FullMethodName    = "/tailrace.plugin.v1.ConnectorPluginService/RunSource"
 	ConnectorPluginService_RunSink_FullMethodName      = "/tailrace.plugin.v1.ConnectorPluginService/RunSink"
+	ConnectorPluginService_RunTransform_FullMethodName = "/tailrace.plugin.v1.ConnectorPluginService/RunTransform"
 )
 
 // ConnectorPluginServiceClient is the client API for ConnectorPluginService service.
@@ -108,6 +109,8 @@ type ConnectorPluginServiceClient interface {
 	RunSource(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RunSourceRequest, RunSourceResponse], error)
 	// RunSink carries one sink task for its whole life. See sink.proto.
 	RunSink(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RunSinkRequest, RunSinkResponse], error)
+	// RunTransform carries one step of a connector's transforms. See transform.proto.
+	RunTransform(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RunTransformRequest, RunTransformResponse], error)
 }
 
 type connectorPluginServiceClient struct {
@@ -177,6 +180,19 @@ func (c *connectorPluginServiceClient) RunSink(ctx context.Context, opts ...grpc
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ConnectorPluginService_RunSinkClient = grpc.BidiStreamingClient[RunSinkRequest, RunSinkResponse]
 
+func (c *connectorPluginServiceClient) RunTransform(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[RunTransformRequest, RunTransformResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ConnectorPluginService_ServiceDesc.Streams[3], ConnectorPluginService_RunTransform_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RunTransformRequest, RunTransformResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ConnectorPluginService_RunTransformClient = grpc.BidiStreamingClient[RunTransformRequest, RunTransformResponse]
+
 // ConnectorPluginServiceServer is the server API for ConnectorPluginService service.
 // All implementations must embed UnimplementedConnectorPluginServiceServer
 // for forward compatibility.
@@ -199,6 +215,8 @@ type ConnectorPluginServiceServer interface {
 	RunSource(grpc.BidiStreamingServer[RunSourceRequest, RunSourceResponse]) error
 	// RunSink carries one sink task for its whole life. See sink.proto.
 	RunSink(grpc.BidiStreamingServer[RunSinkRequest, RunSinkResponse]) error
+	// RunTransform carries one step of a connector's transforms. See transform.proto.
+	RunTransform(grpc.BidiStreamingServer[RunTransformRequest, RunTransformResponse]) error
 	mustEmbedUnimplementedConnectorPluginServiceServer()
 }
 
@@ -223,6 +241,9 @@ func (UnimplementedConnectorPluginServiceServer) RunSource(grpc.BidiStreamingSer
 }
 func (UnimplementedConnectorPluginServiceServer) RunSink(grpc.BidiStreamingServer[RunSinkRequest, RunSinkResponse]) error {
 	return status.Error(codes.Unimplemented, "method RunSink not implemented")
+}
+func (UnimplementedConnectorPluginServiceServer) RunTransform(grpc.BidiStreamingServer[RunTransformRequest, RunTransformResponse]) error {
+	return status.Error(codes.Unimplemented, "method RunTransform not implemented")
 }
 func (UnimplementedConnectorPluginServiceServer) mustEmbedUnimplementedConnectorPluginServiceServer() {
 }
@@ -303,6 +324,13 @@ func _ConnectorPluginService_RunSink_Handler(srv interface{}, stream grpc.Server
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ConnectorPluginService_RunSinkServer = grpc.BidiStreamingServer[RunSinkRequest, RunSinkResponse]
 
+func _ConnectorPluginService_RunTransform_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ConnectorPluginServiceServer).RunTransform(&grpc.GenericServerStream[RunTransformRequest, RunTransformResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ConnectorPluginService_RunTransformServer = grpc.BidiStreamingServer[RunTransformRequest, RunTransformResponse]
+
 // ConnectorPluginService_ServiceDesc is the grpc.ServiceDesc for ConnectorPluginService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -335,6 +363,12 @@ var ConnectorPluginService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "RunSink",
 			Handler:       _ConnectorPluginService_RunSink_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "RunTransform",
+			Handler:       _ConnectorPluginService_RunTransform_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},

@@ -71,6 +71,7 @@ func (t *task) Stop(context.Context) error {
 func main() {
 	connect.Serve(connect.Plugin{
 		Name: "picky", Version: "1",
+		Transforms: []connect.Transform{shoutType},
 		Sinks: []connect.Sink{{
 			Name: "picky-sink", Doc: "Refuses some records.",
 			Config: connect.NewConfigDef(
