@@ -23,7 +23,7 @@ type settings struct {
 func main() {
 	var s settings
 	short := flag.Bool("short", false, "a quick look: a tenth of the documents, no page is written")
-	flag.IntVar(&s.documents, "documents", 500_000, "documents a run")
+	flag.IntVar(&s.documents, "documents", 200_000, "documents a run")
 	flag.IntVar(&s.rounds, "rounds", 3, "runs of each side, in turn")
 	serve := flag.Bool("stand-in", false, "used by itself: serve as the stand-in")
 	flag.BoolVar(&s.standIn, "no-server", false, "write to a stand-in that answers as OpenSearch and keeps nothing, for a machine that is busy")
@@ -98,7 +98,7 @@ func (s settings) search(ctx context.Context) (url string, stop func() error, er
 	if s.standIn {
 		return startStandIn(ctx)
 	}
-	node, err := server.StartOpenSearch(ctx)
+	node, err := server.StartOpenSearch(ctx, server.SearchOptions{HeapMiB: 2048, Optimize: true})
 	if err != nil {
 		return "", nil, err
 	}

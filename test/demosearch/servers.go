@@ -31,7 +31,7 @@ func (s *servers) start(ctx context.Context, o options) error {
 		run  func() error
 	}{
 		{"PostgreSQL", func() (err error) { s.postgres, err = server.StartPostgres(ctx); return err }},
-		{"OpenSearch", func() (err error) { s.search, err = server.StartOpenSearch(ctx); return err }},
+		{"OpenSearch", func() (err error) { s.search, err = server.StartOpenSearch(ctx, server.SearchOptions{}); return err }},
 		{"Tailrace, with a Kafka inside", func() error { return s.startWorker(ctx, o.bin) }},
 	} {
 		fmt.Fprintf(o.out, "  starting %s (what is missing is fetched once) …", step.what)

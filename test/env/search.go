@@ -18,7 +18,7 @@ type Search struct {
 }
 
 var sharedSearch = map[string]func() (*server.Search, error){
-	"OpenSearch": sync.OnceValues(func() (*server.Search, error) { return server.StartOpenSearch(context.Background()) }),
+	"OpenSearch": sync.OnceValues(func() (*server.Search, error) { return startOpenSearch(context.Background()) }),
 	"Elasticsearch": sync.OnceValues(func() (*server.Search, error) {
 		return server.StartElasticsearch(context.Background())
 	}),
@@ -36,6 +36,10 @@ func Elasticsearch(t testing.TB) *Search {
 	return shareSearch(t, "Elasticsearch")
 }
 
+func startOpenSearch(ctx context.Context) (*server.Search, error) {
+	return server.StartOpenSearch(ctx, server.SearchOptions{})
+}
+
 func shareSearch(t testing.TB, what string) *Search {
 	t.Helper()
 	node, err := sharedSearch[what]()
@@ -47,7 +51,7 @@ func shareSearch(t testing.TB, what string) *Search {
 // PrivateOpenSearch starts a node for this test alone and ends it with the test.
 func PrivateOpenSearch(t testing.TB) *Search {
 	t.Helper()
-	return privateSearch(t, "OpenSearch node", server.StartOpenSearch)
+	return privateSearch(t, "OpenSearch node", startOpenSearch)
 }
 
 // PrivateElasticsearch starts a node of Elasticsearch's core for this test alone and ends it with the test.

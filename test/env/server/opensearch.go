@@ -2,6 +2,7 @@ package server
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,18 +39,33 @@ type Search struct {
 	process *process // nil while stopped
 }
 
+// SearchOptions are what a node of OpenSearch may need besides the defaults.
+type SearchOptions struct {
+	// HeapMiB is the largest heap; 0 means 512, which answers 429 to a client that sends as fast as it can.
+	HeapMiB int
+	// Optimize lets the JVM compile for speed rather than for a quick start: for benchmarks.
+	Optimize bool
+}
+
+func (o SearchOptions) jvm() []string {
+	args := []string{"-Xms128m", fmt.Sprintf("-Xmx%dm", cmp.Or(o.HeapMiB, 512)), "-XX:+UseSerialGC"}
+	if !o.Optimize {
+		args = append(args, "-XX:TieredStopAtLevel=1")
+	}
+	return args
+}
+
 // StartOpenSearch starts an empty node on a free port and returns when it serves. Close ends it.
-func StartOpenSearch(ctx context.Context) (*Search, error) {
+func StartOpenSearch(ctx context.Context, options SearchOptions) (*Search, error) {
 	java, cache, err := prepareSearch(ctx, "opensearch-"+OpenSearchVersion, "OpenSearch", OpenSearchVersion)
 	if err != nil {
 		return nil, err
 	}
 	return startSearch(ctx, "OpenSearch", nil, func(http, transport int, dir string) []string {
-		return []string{
-			java.Command(), "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED",
-			"-cp", filepath.Join(cache, "classes") + ":" + filepath.Join(cache, "lib", "*"), "OpenSearchNode",
+		return slices.Concat([]string{java.Command()}, options.jvm(), []string{
+			"--enable-native-access=ALL-UNNAMED", "-cp", filepath.Join(cache, "classes") + ":" + filepath.Join(cache, "lib", "*"), "OpenSearchNode",
 			fmt.Sprint(http), fmt.Sprint(transport), filepath.Join(dir, "node"),
-		}
+		})
 	})
 }
 
@@ -60,13 +77,12 @@ func StartElasticsearch(ctx context.Context) (*Search, error) {
 	}
 	layOut := func(dir string) error { return layOutElasticsearch(cache, filepath.Join(dir, "node")) }
 	return startSearch(ctx, "Elasticsearch", layOut, func(http, transport int, dir string) []string {
-		return []string{
-			java.Command(), "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		return slices.Concat([]string{java.Command()}, SearchOptions{}.jvm(), []string{
 			"--add-modules=jdk.net,jdk.management.agent,jdk.incubator.vector,ALL-MODULE-PATH",
 			"--enable-native-access=ALL-UNNAMED,org.elasticsearch.nativeaccess,org.apache.lucene.core",
 			"--module-path", filepath.Join(cache, "server"), "-cp", filepath.Join(cache, "classes"), "ElasticsearchNode",
 			fmt.Sprint(http), fmt.Sprint(transport), filepath.Join(dir, "node"),
-		}
+		})
 	})
 }
 
