@@ -208,12 +208,12 @@ func FuzzPrograms(f *testing.F) {
 		{Alias: "c", Class: "Cast$Value", Config: map[string]string{"spec": "a:int32,c:string,f:string"}},
 		{Alias: "m", Class: "MaskField$Value", Config: map[string]string{"fields": "x"}},
 	}
+	chain, reference := chainOf(f, transforms), chainOf(f, transforms)
+	reference.units = nil
+	for i := range reference.steps {
+		reference.units = append(reference.units, &reference.steps[i])
+	}
 	f.Fuzz(func(t *testing.T, first, second []byte, withSchema bool) {
-		chain, reference := chainOf(t, transforms), chainOf(t, transforms)
-		reference.units = nil
-		for i := range reference.steps {
-			reference.units = append(reference.units, &reference.steps[i])
-		}
 		got, want := NewBatch(Sink), NewBatch(Sink)
 		fill := func(b *Batch) {
 			for _, raw := range [][]byte{first, second} {
