@@ -3,9 +3,6 @@
 package main
 
 import (
-	"os"
-	"runtime/debug"
-
 	connect "github.com/tailrace/tailrace/sdk/go"
 )
 
@@ -13,8 +10,9 @@ const version = "0.1.0"
 
 func plugin() connect.Plugin {
 	return connect.Plugin{
-		Name:    "jdbc-source",
-		Version: version,
+		Name:      "jdbc-source",
+		Version:   version,
+		GCPercent: gcPercent,
 		Sources: []connect.Source{{
 			Name: "jdbc-source",
 			Aliases: []string{
@@ -30,13 +28,9 @@ func plugin() connect.Plugin {
 	}
 }
 
-// gcPercent lets the small heap of this program grow to 16 MiB before it is cleaned. The drivers of MySQL and SQLite make garbage
-// with every value; a quarter of the collections took 5 to 10 % off the time of a row.
+// gcPercent lets the small heap of this program grow before it is cleaned: the drivers of MySQL and SQLite make garbage with every
+// value. Instead of the SDK's 50 it took 13 % off the CPU time of a row of MariaDB (runs of one setting differ by up to 18 %), 7 % of SQLite
+// (within its spread) and nothing of PostgreSQL; 4 runs of 200,000 rows each, in turn.
 const gcPercent = 400
 
-func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	connect.Serve(plugin())
-}
+func main() { connect.Serve(plugin()) }

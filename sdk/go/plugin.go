@@ -16,6 +16,9 @@ type Plugin struct {
 	Sinks   []Sink
 	// Transforms change records on their way, of these and of other connectors.
 	Transforms []Transform
+	// GCPercent is the collector's percentage of this process, as GOGC, which overrides it. 0 means 50: a task that reuses what it makes
+	// records of has little garbage. Raise it for a client library that makes some with every record.
+	GCPercent int
 }
 
 // Source describes one type of source connector.

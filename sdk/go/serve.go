@@ -2,6 +2,7 @@ package connect
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ const (
 	// ioBufferBytes: frames are written in pieces of 16 KiB, so more gains nothing.
 	ioBufferBytes = 32 << 10
 	// gcPercent keeps the heap close to what lives. Batches are reused, so the collector has
-	// little to do; GOGC overrides it.
+	// little to do; Plugin.GCPercent and GOGC override it.
 	gcPercent = 50
 )
 
@@ -65,15 +66,19 @@ func Serve(p Plugin) {
 		os.Exit(exitUsage)
 	}
 	watchKeepAlive()
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	p.tuneCollector()
 	stdout := quietStdout()
 	if err := serve(&p, stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "plugin %s: %v\n", p.Name, err)
 		os.Exit(exitServe)
 	}
 	os.Exit(exitOK)
+}
+
+func (p *Plugin) tuneCollector() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(cmp.Or(p.GCPercent, gcPercent))
+	}
 }
 
 func hint(p *Plugin) {
