@@ -11,8 +11,9 @@
 //   - decoded: encoding/json reads the value into a map and writes it again, as a program does that looks at documents.
 //   - payload taken out: for records with a schema, encoding/json reads the envelope and gives the payload's bytes.
 //
-// What is counted: processor time, user and system, of all processes of a side, between the request that creates the
-// connector (for a bare loop: its first line) and the moment when the server has every document. Afterwards the
+// What is counted: processor time, user and system, of all processes of a side, between the moment when the server has the first
+// documents (for a bare loop: its first line) and the moment when it has every document. What a connector takes before, to start a
+// process and to join a group, stands below the table. Afterwards the
 // number of documents and the sum of a field are compared with what was produced; a difference fails the run. Kafka's and the
 // server's own time belongs to neither side.
 package main

@@ -27,8 +27,8 @@ func (x index) remove(ctx context.Context, name string) error {
 	return x.call(ctx, http.MethodDelete, "/"+name, "", nil)
 }
 
-// await returns when the server has taken n documents.
-func (x index) await(ctx context.Context, name string, n int) error {
+// await returns when the server has taken n documents, and how many it has.
+func (x index) await(ctx context.Context, name string, n int) (int, error) {
 	last, moved := -1, time.Now()
 	for {
 		var stats struct {
@@ -41,22 +41,22 @@ func (x index) await(ctx context.Context, name string, n int) error {
 			} `json:"_all"`
 		}
 		if err := x.call(ctx, http.MethodGet, "/"+name+"/_stats/indexing", "", &stats); err != nil {
-			return err
+			return 0, err
 		}
 		total := stats.All.Primaries.Indexing.Total
 		if total >= n {
-			return nil
+			return total, nil
 		}
 		if total != last {
 			last, moved = total, time.Now()
 		}
 		if time.Since(moved) > stallTimeout {
-			return fmt.Errorf("%d of %d documents had arrived, then none for %s", total, n, stallTimeout)
+			return total, fmt.Errorf("%d of %d documents had arrived, then none for %s", total, n, stallTimeout)
 		}
 		select {
 		case <-time.After(poll):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return total, context.Cause(ctx)
 		}
 	}
 }

@@ -43,6 +43,10 @@ func report(all []run, s settings) string {
 		fmt.Fprintf(&t, "| %s | %.2f ± %.0f %% | %s | %.0fk | %.0fk | %s |\n", x.name, mean(runs, run.micros), 100*spread(runs, run.micros),
 			worker, 1000/mean(runs, run.micros), mean(runs, run.rate)/1000, strings.Join(shares, ", "))
 	}
+	if started := slices.DeleteFunc(slices.Clone(all), func(r run) bool { return r.side.bare != nil }); len(started) > 0 {
+		fmt.Fprintf(&t, "\nBefore its first documents, which do not count, a connector took %.2f s of CPU: to start the plugin, to join the group, to make the index known.\n",
+			mean(started, func(r run) float64 { return r.start.Seconds() }))
+	}
 	return t.String()
 }
 

@@ -60,6 +60,7 @@ type run struct {
 	cpu       time.Duration
 	worker    time.Duration // the worker's own part
 	wall      time.Duration
+	start     time.Duration // processor time before the first documents, which does not count
 }
 
 func (r run) micros() float64       { return float64(r.cpu.Microseconds()) / float64(r.documents) }
@@ -126,13 +127,27 @@ func (b *bench) worker(ctx context.Context, r *run, name string, n int) (err err
 	for k, v := range r.side.config {
 		config[k] = v
 	}
-	before, beforeOwn, began := proc.CPU(w.PID()), proc.Own(w.PID()), time.Now()
+	created := proc.CPU(w.PID())
 	if err := w.Create(ctx, name, config); err != nil {
 		return err
 	}
-	if err := b.index.await(ctx, name, n); err != nil {
-		return fmt.Errorf("%w\nstatus: %s\nthe end of its log:\n%s", err, w.Status(ctx, name), w.LogTail())
+	await := func(n int) (int, error) {
+		got, err := b.index.await(ctx, name, n)
+		if err != nil {
+			err = fmt.Errorf("%w\nstatus: %s\nthe end of its log:\n%s", err, w.Status(ctx, name), w.LogTail())
+		}
+		return got, err
 	}
+	// What it takes to start a plugin and to join a group is the same for any number of documents.
+	first, err := await(1)
+	if err != nil {
+		return err
+	}
+	before, beforeOwn, began := proc.CPU(w.PID()), proc.Own(w.PID()), time.Now()
+	if _, err := await(n); err != nil {
+		return err
+	}
+	r.documents, r.start = n-first, before-created
 	r.wall, r.cpu, r.worker = time.Since(began), proc.CPU(w.PID())-before, proc.Own(w.PID())-beforeOwn
 	return nil
 }
