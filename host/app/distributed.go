@@ -53,7 +53,7 @@ func (a *app) distributed(ctx context.Context, o cli.Standalone) error {
 func (p *parts) startDistributed(ctx context.Context) error {
 	c := p.settings.Cluster
 	if c.ExactlyOnceSource != "disabled" {
-		return fmt.Errorf("exactly.once.source.support=%s: this version delivers at least once; remove the key", c.ExactlyOnceSource)
+		return exactlyOnceRefused(c.ExactlyOnceSource)
 	}
 	if p.settings.REST.Auth.Enabled() && c.Protocol != cluster.ProtocolSessioned {
 		return fmt.Errorf("connect.protocol=%s: workers do not sign what they ask of each other then, so that it cannot be told from a request "+
@@ -127,6 +127,13 @@ func membershipOf(m *cluster.Member) metrics.Membership {
 		}
 	}
 	return out
+}
+
+// exactlyOnceRefused says why a setting that promises more than this version holds does not start a worker.
+func exactlyOnceRefused(value string) error {
+	return fmt.Errorf("exactly.once.source.support=%s cannot be honoured: this version has no transactional source tasks, and a record may come "+
+		"twice after a crash; a worker that started all the same would break the promise in silence. Remove the key, or set it to disabled, and let "+
+		"those who read the topics cope with repeats; connectors that need exactly.once.support=required stay on Kafka Connect", value)
 }
 
 // peerTransport reaches other workers; those on https are met with this worker's own certificate, as it is now.
