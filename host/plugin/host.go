@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/tailrace/tailrace/host/plugin/process"
 )
@@ -55,6 +56,8 @@ type Host struct {
 	logger   *slog.Logger
 	launcher *process.Launcher
 
+	launches chan struct{} // holds one for each process that is starting
+
 	mu     sync.Mutex
 	closed bool
 	shared map[string]*sharedInstance
@@ -72,7 +75,7 @@ func NewHost(options HostOptions) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{options: options, logger: options.Logger, launcher: launcher, shared: make(map[string]*sharedInstance), history: make(map[string]*history)}, nil
+	return &Host{options: options, logger: options.Logger, launcher: launcher, launches: make(chan struct{}, launchesAtOnce), shared: make(map[string]*sharedInstance), history: make(map[string]*history)}, nil
 }
 
 // Launch says for whom a process is wanted.
@@ -167,6 +170,26 @@ func (h *Host) Acquire(ctx context.Context, launch Launch) (*Instance, error) {
 	}
 }
 
+const (
+	// launchesAtOnce bounds the processes that start at the same time: a worker that gets hundreds of connectors would
+	// otherwise give each of them too little of the processor to be ready within Timeouts.Handshake.
+	launchesAtOnce = 4
+	// launchPace is when the next process may start although one before has not come to its handshake, so that a
+	// plugin that hangs does not hold up others for longer (I-3).
+	launchPace = time.Second
+)
+
+// paceLaunch waits for its turn. done ends the turn, which lasts launchPace at most.
+func (h *Host) paceLaunch() (done func()) {
+	h.launches <- struct{}{}
+	give := sync.OnceFunc(func() { <-h.launches })
+	turn := time.AfterFunc(launchPace, give)
+	return func() {
+		turn.Stop()
+		give()
+	}
+}
+
 // start launches a process for an entry, independent of the caller that happened to come first.
 func (h *Host) start(entry *sharedInstance, key string, launch Launch) {
 	command := launch.Plugin.command()
@@ -177,7 +200,9 @@ func (h *Host) start(entry *sharedInstance, key string, launch Launch) {
 	maps.Copy(env, command.Env)
 	maps.Copy(env, launch.Env)
 	command.Env, command.Limits, command.Mask = env, launch.Limits, launch.Mask
+	begun := h.paceLaunch()
 	entry.instance, entry.err = startInstance(context.Background(), h.launcher, h.logger, h.options.Version, command, h.options.Timeouts)
+	begun()
 	if entry.err != nil {
 		entry.err = fmt.Errorf("cannot start plugin %s (%s): %w", launch.Plugin.Description.Name, launch.Plugin.Path, entry.err)
 		h.forget(key, entry)
