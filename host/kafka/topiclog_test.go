@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -135,4 +137,48 @@ func TestATopicLogGoesOnWhenTheBrokerComesBack(t *testing.T) {
 	require.NoError(t, <-written)
 	require.NoError(t, l.ReadToEnd(within(t)))
 	require.Equal(t, "while away", string(in.all()[len(in.all())-1].Value))
+}
+
+// Writers share batches. The end of one's time must not take back what others write, and questions for the end that are
+// answered together still see everything before them.
+func TestATopicLogKeepsItsWritersApart(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, addr string) {
+		topic, ctx := env.Name(t), within(t)
+		require.NoError(t, newAdmin(t, addr).CreateTopic(ctx, NewTopic{
+			Name: topic, Partitions: 1, ReplicationFactor: 1, Configs: map[string]string{"cleanup.policy": "compact"},
+		}))
+		l, in := openLog(t, addr, topic, nil)
+		var wg sync.WaitGroup
+		failed := make(chan error, 1000)
+		for i := range 300 {
+			wg.Go(func() {
+				short, cancel := context.WithTimeout(ctx, time.Duration(i%40)*100*time.Microsecond)
+				defer cancel()
+				_ = l.Append(short, LogEntry{Key: []byte("short"), Value: []byte(strconv.Itoa(i))})
+			})
+			wg.Go(func() {
+				key := "long" + strconv.Itoa(i)
+				err := l.Append(ctx, LogEntry{Key: []byte(key), Value: []byte("1")})
+				if err == nil {
+					err = l.ReadToEnd(ctx)
+				}
+				if err != nil {
+					failed <- err
+				} else if !in.has(key) {
+					failed <- errors.New(key + " is missing")
+				}
+			})
+		}
+		wg.Wait()
+		close(failed)
+		for err := range failed {
+			t.Error(err)
+		}
+	})
+}
+
+func (k *kept) has(key string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.ContainsFunc(k.records, func(r LogRecord) bool { return string(r.Key) == key })
 }
