@@ -1,7 +1,7 @@
 # Tailrace. `make help` lists the targets. Everything a target needs is built or fetched once into .cache/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run demo-search test-search test fuzz test-jdbc verify format generate bench bench-search bench-failover chaos bench-wire clean
+.PHONY: help build run demo-search test-search test fuzz test-jdbc verify format generate bench bench-search bench-failover scale chaos bench-wire clean
 
 # The version that the binary tells: a tag, or the commit. A plugin has a version of its own.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -47,6 +47,9 @@ format: ## Format the Go and protocol files
 
 generate: ## Generate gen/ from the protocol files in proto/
 	@tools/generate
+
+scale: ## Run 1,000 connectors with 5,000 tasks, and 200 with processes of their own, on three workers; updates docs/benchmarks.md (minutes)
+	@go test ./test/scale -v -count=1 -timeout 30m -args -connectors 1000 -tasks 5 -own 200 -idle 10s -page $(CURDIR)/docs/benchmarks.md
 
 chaos: build ## Break a cluster at random for ten minutes (DURATION=…, SEED=… for the same faults again), then the fault tests in their long form
 	@go test ./test/chaos -v -run NothingIsLost -timeout 4h -args -duration $(or $(DURATION),10m) -seed $(or $(SEED),0)
