@@ -72,8 +72,8 @@ func NewSessionKey(algorithmName string, sizeBits int, now time.Time) (store.Ses
 }
 
 // KeyIsDue says that the leader must publish another session key: there is none,
-// it is older than ttl, or it was made for other settings. ttl 0 means that keys
-// do not grow old.
+// it is older than ttl, or it was made for other settings. A key from further in the future than ttl
+// was made before a clock was set back, and would never grow old. ttl 0 means that keys do not grow old.
 func KeyIsDue(current *store.SessionKey, algorithmName string, sizeBits int, ttl time.Duration, now time.Time) bool {
 	if current == nil || current.Algorithm != algorithmName {
 		return true
@@ -82,7 +82,7 @@ func KeyIsDue(current *store.SessionKey, algorithmName string, sizeBits int, ttl
 		return true
 	}
 	age := now.Sub(time.UnixMilli(current.CreatedMillis))
-	return ttl > 0 && age >= ttl
+	return ttl > 0 && age.Abs() >= ttl
 }
 
 // Sign gives the two headers of a request with this body.

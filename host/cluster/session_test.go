@@ -57,6 +57,10 @@ func TestAKeyIsRenewedWhenItIsOldOrForOtherSettings(t *testing.T) {
 	require.False(t, KeyIsDue(&key, "HmacSHA256", 256, 0, now.Add(1000*time.Hour)))
 	require.True(t, KeyIsDue(&key, "HmacSHA512", 0, time.Hour, now))
 	require.True(t, KeyIsDue(&key, "HmacSHA256", 128, time.Hour, now))
+	// Clocks jump: the key lives for twice its time at most.
+	require.False(t, KeyIsDue(&key, "HmacSHA256", 0, time.Hour, now.Add(-59*time.Minute)))
+	require.True(t, KeyIsDue(&key, "HmacSHA256", 0, time.Hour, now.Add(-time.Hour)))
+	require.True(t, KeyIsDue(&key, "HmacSHA256", 0, time.Hour, now.AddDate(1, 0, 0)))
 	_, err = NewSessionKey("HmacSHA256", 8, now)
 	require.ErrorContains(t, err, "inter.worker.key.size")
 	_, err = NewSessionKey("AES", 0, now)

@@ -85,12 +85,11 @@ type REST struct {
 type Cluster struct {
 	GroupID string
 	// InstanceID is group.instance.id: a name that this worker keeps over restarts; "" when unset.
-	InstanceID          string
-	SessionTimeout      time.Duration
-	HeartbeatInterval   time.Duration
-	RebalanceTimeout    time.Duration
-	WorkerSyncTimeout   time.Duration
-	WorkerUnsyncBackoff time.Duration
+	InstanceID        string
+	SessionTimeout    time.Duration
+	HeartbeatInterval time.Duration
+	RebalanceTimeout  time.Duration
+	WorkerSyncTimeout time.Duration
 	// ScheduledRebalanceMaxWait is 0 unless the user has set scheduled.rebalance.max.delay.ms: when a worker is gone, its
 	// work moves at once. Kafka Connect's default is five minutes.
 	ScheduledRebalanceMaxWait time.Duration
@@ -309,7 +308,6 @@ func (w *Worker) readCluster(v Values) error {
 		HeartbeatInterval:         millis(v, "heartbeat.interval.ms"),
 		RebalanceTimeout:          millis(v, "rebalance.timeout.ms"),
 		WorkerSyncTimeout:         millis(v, "worker.sync.timeout.ms"),
-		WorkerUnsyncBackoff:       millis(v, "worker.unsync.backoff.ms"),
 		ScheduledRebalanceMaxWait: millis(v, "scheduled.rebalance.max.delay.ms"),
 		Protocol:                  v.Text("connect.protocol"),
 		ExactlyOnceSource:         strings.ToLower(v.Text("exactly.once.source.support")),

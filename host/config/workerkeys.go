@@ -50,6 +50,7 @@ var cannotWork = map[string]struct {
 	"rest.host.name":                          {nil, "Kafka Connect removed it in 3.0; use listeners, such as http://localhost:8083"},
 	"rest.port":                               {nil, "Kafka Connect removed it in 3.0; use listeners, such as http://localhost:8083"},
 	"config.storage.partitions":               {nil, "the config topic always has one partition"},
+	"worker.unsync.backoff.ms":                {[]string{"300000"}, "a worker that cannot read the config topic stays in its group, starts nothing new and tries again after heartbeat.interval.ms"},
 }
 
 // WithoutEffect says why a setting of Kafka Connect or its clients, given without
