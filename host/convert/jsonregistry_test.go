@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"bytes"
 	"encoding/json"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -283,4 +285,30 @@ func FuzzJSONSchema(f *testing.F) {
 			t.Fatalf("%q became wire bytes that are no value: %v, %d left", text, err, len(rest))
 		}
 	})
+}
+
+// The same cases as of JsonConverter; this converter writes with the registry's schema.
+func TestStrictValuesOfJSONSchemaRefuseWhatWouldBeDamaged(t *testing.T) {
+	url := env.Registry(t)
+	topic := env.Name(t)
+	strict, lax := map[string]string{"strict.values": "true"}, map[string]string(nil)
+	s := data.NewStruct().Name("n.R").Field("n", data.Int32Schema).Field("f", data.Float64Schema).MustBuild()
+	value := func(f float64) []byte {
+		wire, err := data.AppendValue(nil, s, data.NewValue(s).Set("n", int32(1)).Set("f", f).MustBuild())
+		require.NoError(t, err)
+		return wire
+	}
+	out, _, err := jsonSchemaConverterOf(t, url, strict).FromConnect(nil, topic, s, value(1.5))
+	require.NoError(t, err)
+	_, _, err = jsonSchemaConverterOf(t, url, lax).FromConnect(nil, topic, s, value(math.NaN()))
+	require.NoError(t, err)
+	_, _, err = jsonSchemaConverterOf(t, url, strict).FromConnect(nil, topic, s, value(math.NaN()))
+	require.ErrorContains(t, err, "strict.values: ")
+	for _, text := range []string{`{"n":99999999999,"f":1}`, `{"n":5.7,"f":1}`, `{"n":"5","f":1}`, `{"n":1,"f":1e400}`, `{"n":1,"f":1} more`} {
+		record := append(bytes.Clone(out[:framedHead]), text...)
+		_, _, err = jsonSchemaConverterOf(t, url, lax).ToConnect(nil, topic, record)
+		require.NoError(t, err, text)
+		_, _, err = jsonSchemaConverterOf(t, url, strict).ToConnect(nil, topic, record)
+		require.ErrorContains(t, err, "strict.values: ", text)
+	}
 }
