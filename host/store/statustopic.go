@@ -34,12 +34,12 @@ type StatusTopic struct {
 	place   Place
 	// forgotten hears of connectors whose topics were forgotten; nil when nobody wants to.
 	forgotten func(connector string)
-	own     map[string]Status // what this worker wrote last of what runs here, by key
-	late    map[string]Record // safe writes of a worker that has lost its place, by key
-	sending bool              // a goroutine deals with late
-	ctx     context.Context   // ends when Close begins
-	cancel  context.CancelFunc
-	waiting sync.WaitGroup
+	own       map[string]Status // what this worker wrote last of what runs here, by key
+	late      map[string]Record // safe writes of a worker that has lost its place, by key
+	sending   bool              // a goroutine deals with late
+	ctx       context.Context   // ends when Close begins
+	cancel    context.CancelFunc
+	waiting   sync.WaitGroup
 }
 
 // Place is where a worker stands in its group. Its functions are called under a lock and must not block.
