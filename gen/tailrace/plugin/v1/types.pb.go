@@ -87,7 +87,7 @@ const (
 	// Source task: needs Commit as soon as possible because the upstream
 	// holds resources until then (a replication slot, a queue).
 	Capability_CAPABILITY_EAGER_COMMIT Capability = 8
-	// Host: records traces and wants to know when calls of poll and put began and how long they took.
+	// Host: wants to know when calls of poll and put began and how long they took, for figures and traces.
 	Capability_CAPABILITY_TRACES Capability = 9
 )
 
