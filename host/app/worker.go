@@ -143,7 +143,7 @@ func (p *parts) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h := herder.NewStandalone(herder.StandaloneConfig{
+	h := herder.NewStandalone(herder.StandaloneConfig{ //nolint:contextcheck // lives until close
 		Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Worker: p.newWorker(b, offsets), //nolint:contextcheck // lives until close
 		Configs: store.NewMemoryConfigStore(), Statuses: store.NewMemoryStatusStore(), Offsets: offsets,
 		WorkerID: p.advertised.Host, Logger: p.logger, About: b.about,
