@@ -138,12 +138,14 @@ public class Driver {
       c.configure(new HashMap<>(Map.of("schemas.enable", form.equals("json-plain") ? "false" : "true")), false);
       converter(form, c, read(dir.resolve(form).toString()));
     }
-    List<byte[]> avro = read(dir.resolve("avro").toString());
-    AvroConverter<Object> c = new AvroConverter<>();
-    c.configure(new HashMap<>(Map.of("apicurio.registry.url", args[1], "apicurio.registry.auto-register", "true",
-        "apicurio.registry.as-confluent", "true", "apicurio.registry.use-id", "contentId")), false);
-    converter("avro", c, avro);
-    bareAvro(new Schema.Parser().parse(Files.readString(dir.resolve("avro-schema"))), avro);
+    if (args.length > 1) {
+      List<byte[]> avro = read(dir.resolve("avro").toString());
+      AvroConverter<Object> c = new AvroConverter<>();
+      c.configure(new HashMap<>(Map.of("apicurio.registry.url", args[1], "apicurio.registry.auto-register", "true",
+          "apicurio.registry.as-confluent", "true", "apicurio.registry.use-id", "contentId")), false);
+      converter("avro", c, avro);
+      bareAvro(new Schema.Parser().parse(Files.readString(dir.resolve("avro-schema"))), avro);
+    }
 
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
     System.out.println("ready");

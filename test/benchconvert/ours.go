@@ -38,6 +38,9 @@ func newOurs(ctx context.Context, registry, dir string) (ours, error) {
 		{"json-plain", "JsonConverter", map[string]string{"schemas.enable": "false"}},
 		{"avro", "AvroConverter", map[string]string{"schema.registry.url": registry}},
 	} {
+		if form.name == "avro" && registry == "" {
+			continue
+		}
 		c, err := convert.New(form.class, form.props, false)
 		if err != nil {
 			return nil, err

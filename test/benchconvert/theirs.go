@@ -27,8 +27,10 @@ func startTheirs(ctx context.Context, registry, dir string) (*theirs, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := strings.TrimSuffix(registry, "/ccompat/v7") + "/registry/v2" // the API that Apicurio's converter speaks
-	args := append(command[1:len(command):len(command)], "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "test/benchconvert/Driver.java", dir, own)
+	args := append(command[1:len(command):len(command)], "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "test/benchconvert/Driver.java", dir)
+	if registry != "" {
+		args = append(args, strings.TrimSuffix(registry, "/ccompat/v7")+"/registry/v2") // the API that Apicurio's converter speaks
+	}
 	t := &theirs{java: java, cmd: exec.CommandContext(ctx, command[0], args...)}
 	t.cmd.Stderr = os.Stderr
 	if t.input, err = t.cmd.StdinPipe(); err != nil {
