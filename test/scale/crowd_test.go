@@ -80,7 +80,7 @@ func (c *crowd) fill(isolation string) {
 						failed <- fmt.Sprint(status, " ", body)
 						break
 					}
-					time.Sleep(100 * time.Millisecond)
+					<-time.After(100 * time.Millisecond)
 				}
 			}
 		})
@@ -178,7 +178,7 @@ func (c *crowd) settle(since time.Time, workers ...*harness.Worker) (running, se
 		}
 		if len(at.connectors) < c.connectors || len(at.tasks) < c.connectors*c.tasks {
 			running = 0
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond)
 			return false, fmt.Sprintf("%d connectors and %d tasks run, others: %v; %s", len(at.connectors), len(at.tasks), at.others, at.sample)
 		}
 		if settled = time.Since(since); running == 0 {

@@ -51,7 +51,7 @@ func (r *report) publish(page, name, head string) error {
 	}
 	text := fmt.Sprintf("Measured %s on %d cores, Linux, %s; load of the machine before: %s. %s\n\n| | figure | aim |\n|---|---|---|\n%s",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), loadBefore, head, strings.Join(r.rows, ""))
-	return os.WriteFile(page, slices.Concat(raw[:i+len(begin)], []byte(text), raw[j:]), 0o644) //nolint:gosec // a page of the repository
+	return os.WriteFile(page, slices.Concat(raw[:i+len(begin)], []byte(text), raw[j:]), 0o644)
 }
 
 // loadBefore is the load average of the last minute, taken at the start: other programs on the machine slow everything down.
