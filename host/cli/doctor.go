@@ -16,6 +16,7 @@ import (
 // Verdict is how a check ended.
 type Verdict string
 
+// From good to bad.
 const (
 	Fine    Verdict = "ok"
 	Warning Verdict = "warning"
