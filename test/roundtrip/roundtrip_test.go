@@ -49,7 +49,8 @@ func converter(t *testing.T, class, url string, props map[string]string) convert
 }
 
 // Records of Confluent's Python client are read here, written again with a schema of our own, and
-// read by that client: it must see the same values.
+// read by that client: it must see the same values. Among the records are two versions of a schema in
+// turn, every logical type of the format, unions and references.
 func TestRecordsOfConfluentsClient(t *testing.T) {
 	url := env.Registry(t)
 	for format, c := range map[string]struct {
@@ -59,12 +60,21 @@ func TestRecordsOfConfluentsClient(t *testing.T) {
 	}{
 		"avro": {"io.confluent.connect.avro.AvroConverter", map[string]string{"enhanced.avro.schema.support": "true"}, func(t *testing.T, v *data.Struct) {
 			require.Equal(t, "-123.45", get(t, v, "dec").(data.Decimal).String())
+			require.Equal(t, "1.2345", get(t, v, "fdec").(data.Decimal).String())
+			require.Equal(t, "1969-12-31", get(t, v, "date").(time.Time).Format(time.DateOnly))
+			require.Equal(t, "23:59:00.007", get(t, v, "time").(time.Time).Format("15:04:05.000"))
+			require.EqualValues(t, 1795237200123, get(t, v, "ts").(time.Time).UnixMilli())
+			require.EqualValues(t, -1, get(t, v, "us"), "a number, as Confluent's converter has it")
 			require.EqualValues(t, int64(1)<<62, get(t, v, "l"))
 		}},
-		"json": {"io.confluent.connect.json.JsonSchemaConverter", nil, func(t *testing.T, v *data.Struct) {
+		"json": {"io.confluent.connect.json.JsonSchemaConverter", map[string]string{"decimal.format": "NUMERIC", "object.additional.properties": "false"}, func(t *testing.T, v *data.Struct) {
 			require.EqualValues(t, 1, get(t, v, "i"))
 			require.Equal(t, "grüße", get(t, v, "s"))
 			require.EqualValues(t, 7, get(t, get(t, v, "in").(*data.Struct), "x"), "behind a reference")
+			require.Equal(t, "-123.45", get(t, v, "dec").(data.Decimal).String())
+			require.Equal(t, "1969-12-31", get(t, v, "date").(time.Time).Format(time.DateOnly))
+			require.EqualValues(t, 1795237200123, get(t, v, "ts").(time.Time).UnixMilli())
+			require.Equal(t, []byte{0, 0xff}, get(t, v, "y"))
 			require.Equal(t, "text", get(t, get(t, v, "u").(*data.Struct), "io.confluent.connect.json.OneOf.field.1"))
 		}},
 		"protobuf": {
@@ -76,6 +86,8 @@ func TestRecordsOfConfluentsClient(t *testing.T) {
 				require.EqualValues(t, -3, get(t, v, "f_sint32"))
 				require.EqualValues(t, -1, get(t, v, "ts").(time.Time).UnixMilli())
 				require.Equal(t, "2024-02-29", get(t, v, "date").(time.Time).Format(time.DateOnly))
+				require.Equal(t, "-123.45", get(t, v, "dec").(data.Decimal).String())
+				require.EqualValues(t, -9, get(t, get(t, v, "point").(*data.Struct), "x"), "behind a reference")
 				require.Equal(t, "GREEN", get(t, v, "colour"))
 				require.Equal(t, []any{int64(1), int64(0), int64(-3)}, get(t, v, "list"))
 			},
@@ -85,7 +97,7 @@ func TestRecordsOfConfluentsClient(t *testing.T) {
 			topic := env.Name(t)
 			records := peer(t, "write", format, url, topic, "")
 			conv := converter(t, c.class, url, c.props)
-			written := make([]string, 0, len(records))
+			written, evolved := make([]string, 0, len(records)), 0
 			for i, line := range records {
 				raw, err := base64.StdEncoding.DecodeString(line)
 				require.NoError(t, err)
@@ -96,10 +108,15 @@ func TestRecordsOfConfluentsClient(t *testing.T) {
 				if i == 0 {
 					c.check(t, v.(*data.Struct))
 				}
+				if added, err := v.(*data.Struct).GetWithoutDefault("added"); err == nil {
+					require.EqualValues(t, 2, added)
+					evolved++
+				}
 				out, _, err := conv.FromConnect(nil, topic+"-copy", schema, wire)
 				require.NoError(t, err)
 				written = append(written, base64.StdEncoding.EncodeToString(out))
 			}
+			require.Equal(t, 1, evolved, "records of the second version")
 			before := peer(t, "read", format, url, topic, strings.Join(records, "\n"))
 			after := peer(t, "read", format, url, topic+"-copy", strings.Join(written, "\n"))
 			require.Len(t, after, len(records))
