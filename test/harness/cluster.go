@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tailrace/tailrace/test/env/proc"
 )
 
 // StartCluster starts n distributed workers of one group, c.Group, with folders of their own.
@@ -36,8 +38,12 @@ func (w *Worker) AwaitJoined() {
 	})
 }
 
-// Suspend stops the process where it is (SIGSTOP); Resume lets it go on.
-func (w *Worker) Suspend() { _ = w.cmd.Process.Signal(syscall.SIGSTOP) }
+// Suspend stops the process where it is (SIGSTOP), and returns when it stands still. Resume lets it go on.
+func (w *Worker) Suspend() {
+	w.T.Helper()
+	_ = w.cmd.Process.Signal(syscall.SIGSTOP)
+	Eventually(w.T, 10*time.Second, "the worker stands still", func() (bool, string) { return proc.Stopped(w.cmd.Process.Pid), "it runs" })
+}
 
 // Resume lets a suspended process go on.
 func (w *Worker) Resume() { _ = w.cmd.Process.Signal(syscall.SIGCONT) }

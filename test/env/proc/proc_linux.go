@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -21,8 +22,10 @@ type stat struct {
 	children time.Duration // the same of children that ended and were waited for, and of theirs
 }
 
-func readStat(pid int) (stat, error) {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+func readStat(pid int) (stat, error) { return readStatFile(fmt.Sprintf("/proc/%d/stat", pid)) }
+
+func readStatFile(name string) (stat, error) {
+	line, err := os.ReadFile(name)
 	if err != nil {
 		return stat{}, err
 	}
@@ -64,6 +67,21 @@ func parseStat(line []byte) (stat, error) {
 func Alive(pid int) bool {
 	s, err := readStat(pid)
 	return err == nil && s.state != 'Z' && s.state != 'X'
+}
+
+// Stopped tells whether every thread of the process stands still (SIGSTOP). The signal is on its way for a moment, and threads
+// on other processors run on meanwhile.
+func Stopped(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, name := range threads {
+		if s, err := readStatFile(name); err != nil || s.state != 'T' {
+			return false
+		}
+	}
+	return true
 }
 
 // Tree returns root and all its living descendants, root first. A process whose parent has died has left the tree:

@@ -3,6 +3,7 @@ package proc
 import (
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,4 +74,17 @@ func TestTreeHoldsDescendantsAndTheirMemory(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	require.Empty(t, Tree(cmd.Process.Pid))
+}
+
+func TestAStoppedProcessStandsStill(t *testing.T) {
+	cmd := exec.Command("sleep", "60")
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	require.False(t, Stopped(cmd.Process.Pid))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	require.Eventually(t, func() bool { return Stopped(cmd.Process.Pid) }, 10*time.Second, time.Millisecond)
+	require.True(t, Alive(cmd.Process.Pid))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
+	require.Eventually(t, func() bool { return !Stopped(cmd.Process.Pid) }, 10*time.Second, time.Millisecond)
+	require.False(t, Stopped(0))
 }
