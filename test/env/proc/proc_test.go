@@ -77,7 +77,7 @@ func TestTreeHoldsDescendantsAndTheirMemory(t *testing.T) {
 }
 
 func TestAStoppedProcessStandsStill(t *testing.T) {
-	cmd := exec.Command("sleep", "60")
+	cmd := exec.CommandContext(t.Context(), "sleep", "60")
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	require.False(t, Stopped(cmd.Process.Pid))
