@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tailrace/tailrace/test/page"
 )
 
 // report is everything that one invocation measured.
@@ -136,24 +137,8 @@ func (r report) save(path string) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, append(text, '\n'), 0o600))
 }
 
-var (
-	beginMark = []byte("<!-- bench -->\n")
-	endMark   = []byte("<!-- /bench -->")
-)
-
 // publish replaces what stands between the bench marks of a page.
-func (r report) publish(page string) error {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	head, rest, begun := bytes.Cut(text, beginMark)
-	_, tail, ended := bytes.Cut(rest, endMark)
-	if !begun || !ended {
-		return fmt.Errorf("%s has no bench marks", page)
-	}
-	return os.WriteFile(page, slices.Concat(head, beginMark, []byte(r.markdown()), endMark, tail), 0o644) //nolint:gosec // a page of the repository
-}
+func (r report) publish(file string) error { return page.Replace(file, "bench", r.markdown()) }
 
 func newReport(java int, short bool) report {
 	return report{When: time.Now(), Go: runtime.Version(), Java: java, CPUs: runtime.NumCPU(), Short: short}

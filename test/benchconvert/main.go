@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tailrace/tailrace/test/env/server"
+	"github.com/tailrace/tailrace/test/page"
 )
 
 func main() {
@@ -95,7 +96,7 @@ func run(ctx context.Context, s settings) error {
 	if s.page == "" {
 		return nil
 	}
-	return publish(s.page, text)
+	return page.Replace(s.page, "bench-convert", text)
 }
 
 const tailrace, connect = "Tailrace", "Kafka Connect"

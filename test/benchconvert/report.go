@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -55,18 +52,4 @@ func mean(list []float64) float64 {
 // spread is what a side differs from itself, in percent.
 func spread(list []float64) float64 {
 	return 100 * (slices.Max(list) - slices.Min(list)) / mean(list)
-}
-
-// publish replaces what stands between the bench-convert marks of a page.
-func publish(page, text string) error {
-	raw, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	begin, end := []byte("<!-- bench-convert -->\n"), []byte("<!-- /bench-convert -->")
-	i, j := bytes.Index(raw, begin), bytes.Index(raw, end)
-	if i < 0 || j < i {
-		return errors.New(page + " has no bench-convert marks")
-	}
-	return os.WriteFile(page, slices.Concat(raw[:i+len(begin)], []byte(text), raw[j:]), 0o644) //nolint:gosec // a page of the repository
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/tailrace/tailrace/test/env/server"
+	"github.com/tailrace/tailrace/test/page"
 )
 
 type settings struct {
@@ -81,7 +82,7 @@ func (s settings) run(ctx context.Context) (err error) {
 	if s.page == "" || s.connect == 0 {
 		return nil
 	}
-	return publish(s.page, text)
+	return page.Replace(s.page, "bench-failover", text)
 }
 
 // tailrace measures every case in turn on one cluster, to which a new worker comes after each strike.

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 )
@@ -36,17 +32,3 @@ func markdown(all []result) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
-
-// publish replaces what stands between the bench-failover marks of a page.
-func publish(page, text string) error {
-	raw, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	begin, end := []byte("<!-- bench-failover -->\n"), []byte("<!-- /bench-failover -->")
-	i, j := bytes.Index(raw, begin), bytes.Index(raw, end)
-	if i < 0 || j < i {
-		return errors.New(page + " has no bench-failover marks")
-	}
-	return os.WriteFile(page, slices.Concat(raw[:i+len(begin)], []byte(text), raw[j:]), 0o644) //nolint:gosec // a page of the repository
-}

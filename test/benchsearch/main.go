@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/tailrace/tailrace/test/env/server"
+	"github.com/tailrace/tailrace/test/page"
 )
 
 type settings struct {
@@ -90,7 +91,7 @@ func (s settings) run(ctx context.Context) (err error) {
 	if s.page == "" {
 		return nil
 	}
-	return publish(s.page, text)
+	return page.Replace(s.page, "bench-search", text)
 }
 
 // search starts what the documents go to.

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -65,18 +62,4 @@ func spread(runs []run, of func(run) float64) float64 {
 		values = append(values, of(r))
 	}
 	return (slices.Max(values) - slices.Min(values)) / mean(runs, of)
-}
-
-// publish replaces what stands between the bench-search marks of a page.
-func publish(page, text string) error {
-	raw, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	begin, end := []byte("<!-- bench-search -->\n"), []byte("<!-- /bench-search -->")
-	i, j := bytes.Index(raw, begin), bytes.Index(raw, end)
-	if i < 0 || j < i {
-		return errors.New(page + " has no bench-search marks")
-	}
-	return os.WriteFile(page, slices.Concat(raw[:i+len(begin)], []byte(text), raw[j:]), 0o644) //nolint:gosec // a page of the repository
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -22,6 +21,7 @@ import (
 
 	pluginv1 "github.com/tailrace/tailrace/gen/tailrace/plugin/v1"
 	"github.com/tailrace/tailrace/sdk/go/wire"
+	"github.com/tailrace/tailrace/test/page"
 )
 
 // run is one row of the table.
@@ -90,7 +90,7 @@ func measureAll(records, rounds int, doc string) error {
 	fmt.Fprintf(&t, "\nOne message per value costs %.1f times the block at batches of 500.\n", median(cpu[3])/median(cpu[0]))
 	fmt.Print(t.String())
 	if doc != "" {
-		if err := replaceMarked(doc, t.String()); err != nil {
+		if err := page.Replace(doc, "bench-wire", t.String()); err != nil {
 			return err
 		}
 	}
@@ -103,20 +103,6 @@ func measureAll(records, rounds int, doc string) error {
 func median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	return s[len(s)/2]
-}
-
-func replaceMarked(file, text string) error {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	begin, end := []byte("<!-- bench-wire -->\n"), []byte("<!-- /bench-wire -->")
-	i, j := bytes.Index(raw, begin), bytes.Index(raw, end)
-	if i < 0 || j < i {
-		return fmt.Errorf("%s has no bench-wire marks", file)
-	}
-	out := slices.Concat(raw[:i+len(begin)], []byte(text), raw[j:])
-	return os.WriteFile(file, out, 0o644) //nolint:gosec // a document of the repository
 }
 
 // measure starts the plugin side, takes n records and returns the CPU time of

@@ -1,10 +1,8 @@
 package jdbc
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -22,6 +20,7 @@ import (
 	"github.com/tailrace/tailrace/test/env"
 	"github.com/tailrace/tailrace/test/env/proc"
 	"github.com/tailrace/tailrace/test/harness"
+	"github.com/tailrace/tailrace/test/page"
 )
 
 // The sides of the benchmark.
@@ -103,8 +102,8 @@ func BenchmarkRates(b *testing.B) {
 		d.exec(b, "DROP TABLE bench")
 	}
 	fmt.Fprintln(os.Stderr, table.String())
-	if page := os.Getenv("TAILRACE_BENCH_DOC"); page != "" {
-		require.NoError(b, publish(page, table.String()))
+	if doc := os.Getenv("TAILRACE_BENCH_DOC"); doc != "" {
+		require.NoError(b, page.Replace(doc, "bench-jdbc", table.String()))
 	}
 }
 
@@ -168,21 +167,6 @@ func spread(runs []measured, of func(measured) float64) float64 {
 		low, high = min(low, of(r)), max(high, of(r))
 	}
 	return (high - low) / mean(runs, of)
-}
-
-// publish replaces what stands between the marks of a page.
-func publish(page, table string) error {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	begin, end := []byte("<!-- bench-jdbc -->\n"), []byte("<!-- /bench-jdbc -->")
-	head, rest, begun := bytes.Cut(text, begin)
-	_, tail, ended := bytes.Cut(rest, end)
-	if !begun || !ended {
-		return errors.New(page + " has no bench-jdbc marks")
-	}
-	return os.WriteFile(page, slices.Concat(head, begin, []byte(table), end, tail), 0o644)
 }
 
 func admin(b testing.TB, bootstrap string, use func(context.Context, *kadm.Client)) {

@@ -1,15 +1,14 @@
 package scale
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tailrace/tailrace/test/page"
 )
 
 // report is what docs/benchmarks.md gets of a long run.
@@ -36,22 +35,13 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds())
 func mib(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
 
 // publish replaces what stands between the marks of this name on a page; without a page it does nothing.
-func (r *report) publish(page, name, head string) error {
-	if page == "" {
+func (r *report) publish(file, name, head string) error {
+	if file == "" {
 		return nil
-	}
-	raw, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	begin, end := []byte("<!-- "+name+" -->\n"), []byte("<!-- /"+name+" -->")
-	i, j := bytes.Index(raw, begin), bytes.Index(raw, end)
-	if i < 0 || j < i {
-		return errors.New(page + " has no marks of " + name)
 	}
 	text := fmt.Sprintf("Measured %s on %d cores, Linux, %s; load of the machine before: %s. %s\n\n| | figure | aim |\n|---|---|---|\n%s",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), loadBefore, head, strings.Join(r.rows, ""))
-	return os.WriteFile(page, slices.Concat(raw[:i+len(begin)], []byte(text), raw[j:]), 0o644)
+	return page.Replace(file, name, text)
 }
 
 // loadBefore is the load average of the last minute, taken at the start: other programs on the machine slow everything down.

@@ -19,7 +19,7 @@ var (
 	connectors = flag.Int("connectors", 60, "connectors that share a process on each worker")
 	tasks      = flag.Int("tasks", 5, "tasks of each")
 	own        = flag.Int("own", 6, "connectors with a process of their own")
-	page       = flag.String("page", "", "page to write the figures to")
+	doc        = flag.String("page", "", "page to write the figures to")
 	idle       = flag.Duration("idle", time.Second, "how long to measure processor time while nothing changes")
 )
 
@@ -97,7 +97,7 @@ func TestManyTasksRunAndMove(t *testing.T) {
 	out.line(t, "one of three is killed; all is settled, less the session timeout of 10 s", seconds(settled-session), "5 s")
 	out.answers(t, "meanwhile", watching.stop())
 	c.verify()
-	require.NoError(t, out.publish(*page, "scale", fmt.Sprintf("Three workers and a Kafka broker on one machine; %d connectors with %d tasks each, `process.isolation=plugin`.", *connectors, *tasks)))
+	require.NoError(t, out.publish(*doc, "scale", fmt.Sprintf("Three workers and a Kafka broker on one machine; %d connectors with %d tasks each, `process.isolation=plugin`.", *connectors, *tasks)))
 }
 
 // Connectors that each have a process of their own: what one costs.
@@ -124,5 +124,5 @@ func TestConnectorsWithProcessesOfTheirOwn(t *testing.T) {
 	out.line(t, "the same, what is its own alone; resident with all that it shares", mib(ofPlugins.own/n)+"; "+mib(ofPlugins.resident/n), "")
 	out.line(t, "memory (Pss) of the three workers for each connector", mib(ofWorkers.share/n), "")
 	c.verify()
-	require.NoError(t, out.publish(*page, "scale-own", fmt.Sprintf("%d connectors of a Go plugin with one task each, `process.isolation=connector`, on three workers.", *own)))
+	require.NoError(t, out.publish(*doc, "scale-own", fmt.Sprintf("%d connectors of a Go plugin with one task each, `process.isolation=connector`, on three workers.", *own)))
 }
