@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/tailrace/tailrace/host/convert/converttest"
 	"github.com/tailrace/tailrace/sdk/go/data"
 	"github.com/tailrace/tailrace/test/bounded"
 )
@@ -126,63 +127,24 @@ func drawSchema(t *rapid.T, depth int) *data.Schema {
 }
 
 func drawValue(t *rapid.T, s *data.Schema) any {
-	if s.Optional() && rapid.IntRange(0, 3).Draw(t, "null") == 0 {
-		return nil
-	}
-	if _, ok, _ := s.IsDecimal(); ok {
-		scale, _, _ := s.IsDecimal()
-		return data.Decimal{Unscaled: new(big.Int).Mul(big.NewInt(rapid.Int64().Draw(t, "n")), big.NewInt(rapid.Int64().Draw(t, "m"))), Scale: scale}
-	}
-	switch {
-	case s.IsDate():
-		return data.FromDays(rapid.Int32().Draw(t, "days"))
-	case s.IsTime():
-		return data.FromMillis(rapid.Int64Range(0, 86399999).Draw(t, "time"))
-	case s.IsTimestamp():
-		return data.FromMillis(rapid.Int64Range(math.MinInt64/4, math.MaxInt64/4).Draw(t, "millis"))
-	}
-	switch s.Type() {
-	case data.Int8:
-		return rapid.Int8().Draw(t, "v")
-	case data.Int16:
-		return rapid.Int16().Draw(t, "v")
-	case data.Int32:
-		return rapid.Int32().Draw(t, "v")
-	case data.Int64:
-		return rapid.Int64().Draw(t, "v")
-	case data.Float32:
-		return math.Float32frombits(rapid.Uint32().Draw(t, "v"))
-	case data.Float64:
-		return math.Float64frombits(rapid.Uint64().Draw(t, "v"))
-	case data.Boolean:
-		return rapid.Bool().Draw(t, "v")
-	case data.String:
-		return rapid.String().Draw(t, "v")
-	case data.Bytes:
-		return rapid.SliceOf(rapid.Byte()).Draw(t, "v")
-	case data.Array:
-		list := make([]any, rapid.IntRange(0, 3).Draw(t, "items"))
-		for i := range list {
-			list[i] = drawValue(t, s.ValueSchema())
+	return converttest.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
+		if scale, ok, _ := s.IsDecimal(); ok {
+			return data.Decimal{Unscaled: new(big.Int).Mul(big.NewInt(rapid.Int64().Draw(t, "n")), big.NewInt(rapid.Int64().Draw(t, "m"))), Scale: scale}, true
 		}
-		return list
-	case data.MapType:
-		m := data.NewMapValue()
-		for range rapid.IntRange(0, 3).Draw(t, "entries") {
-			m.Put(drawValue(t, s.KeySchema()), drawValue(t, s.ValueSchema()))
+		switch {
+		case s.IsDate():
+			return data.FromDays(rapid.Int32().Draw(t, "days")), true
+		case s.IsTime():
+			return data.FromMillis(rapid.Int64Range(0, 86399999).Draw(t, "time")), true
+		case s.IsTimestamp():
+			return data.FromMillis(rapid.Int64Range(math.MinInt64/4, math.MaxInt64/4).Draw(t, "millis")), true
+		case s.Type() == data.Float32: // any bits, every NaN among them
+			return math.Float32frombits(rapid.Uint32().Draw(t, "v")), true
+		case s.Type() == data.Float64:
+			return math.Float64frombits(rapid.Uint64().Draw(t, "v")), true
 		}
-		return m
-	}
-	st, err := data.NewStructValue(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, f := range s.Fields() {
-		if err := st.PutAt(i, drawValue(t, f.Schema)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return st
+		return nil, false
+	})
 }
 
 // I-7: any value of any schema comes back, and the bytes between are the wire's own where the plan says so.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/tailrace/tailrace/host/convert/converttest"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -53,59 +54,17 @@ func drawMessage(t *rapid.T, depth int) *data.Builder {
 }
 
 func drawValue(t *rapid.T, s *data.Schema) any {
-	if s.Optional() && rapid.IntRange(0, 3).Draw(t, "null") == 0 {
-		return nil
-	}
-	if scale, ok, _ := s.IsDecimal(); ok {
-		return data.NewDecimalValue(rapid.Int64().Draw(t, "n"), scale)
-	}
-	switch { // years 1 to 9999, which google.type.Date and Timestamp have
-	case s.IsDate():
-		return data.FromDays(rapid.Int32Range(-719162, 2932896).Draw(t, "days"))
-	case s.IsTime():
-		return data.FromMillis(rapid.Int64Range(0, 86399999).Draw(t, "time"))
-	case s.IsTimestamp():
-		return time.UnixMilli(rapid.Int64Range(-62135596800000, 253402300799999).Draw(t, "millis")).UTC()
-	}
-	switch s.Type() {
-	case data.Int8:
-		return rapid.Int8().Draw(t, "v")
-	case data.Int16:
-		return rapid.Int16().Draw(t, "v")
-	case data.Int32:
-		return rapid.Int32().Draw(t, "v")
-	case data.Int64:
-		return rapid.Int64().Draw(t, "v")
-	case data.Float32:
-		return rapid.Float32().Draw(t, "v")
-	case data.Float64:
-		return rapid.Float64().Draw(t, "v")
-	case data.Boolean:
-		return rapid.Bool().Draw(t, "v")
-	case data.String:
-		return rapid.String().Draw(t, "v")
-	case data.Bytes:
-		return rapid.SliceOf(rapid.Byte()).Draw(t, "v")
-	case data.Array:
-		list := make([]any, rapid.IntRange(0, 3).Draw(t, "items"))
-		for i := range list {
-			list[i] = drawValue(t, s.ValueSchema())
+	return converttest.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
+		switch { // years 1 to 9999, which google.type.Date and Timestamp have
+		case s.IsDate():
+			return data.FromDays(rapid.Int32Range(-719162, 2932896).Draw(t, "days")), true
+		case s.IsTime():
+			return data.FromMillis(rapid.Int64Range(0, 86399999).Draw(t, "time")), true
+		case s.IsTimestamp():
+			return time.UnixMilli(rapid.Int64Range(-62135596800000, 253402300799999).Draw(t, "millis")).UTC(), true
 		}
-		return list
-	case data.MapType:
-		m := data.NewMapValue()
-		for range rapid.IntRange(0, 3).Draw(t, "entries") {
-			m.Put(drawValue(t, s.KeySchema()), drawValue(t, s.ValueSchema()))
-		}
-		return m
-	}
-	v := data.NewValue(s)
-	for _, f := range s.Fields() {
-		if part := drawValue(t, f.Schema); part != nil {
-			v.Set(f.Name, part)
-		}
-	}
-	return v.MustBuild()
+		return nil, false
+	})
 }
 
 // plainOf leaves the schemas of structs out, which have other names and parameters when they are read back.
