@@ -83,7 +83,7 @@ func open(t *testing.T, pipelines int) *run {
 	group := fmt.Sprintf("chaos-%d", os.Getpid())
 	r := &run{
 		shape: shape{workers: workers, connectors: 2 * pipelines, session: session, network: net.cuttable()},
-		net:   net, broker: b, out: os.Stdout, done: map[kind]int{},
+		group: group, net: net, broker: b, out: os.Stdout, done: map[kind]int{},
 	}
 	bin := harness.Binaries(t)
 	props := harness.GroupProps(group)

@@ -38,12 +38,32 @@ func TestEachFaultIsSurvivedAndTold(t *testing.T) {
 		{"two leaders", r.twoLeaders},
 	}
 	for _, s := range steps {
+		r.awaitGroup(t)
 		t.Run(s.name, s.do)
 		r.done[kind(s.name)]++
 	}
 	stop()
 	r.settle(t)
 	r.judge(t)
+}
+
+// awaitGroup waits until every worker is a member of the group again: lines flow before that, and a worker that is not back
+// yet has no membership to lose.
+func (r *run) awaitGroup(t *testing.T) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(r.broker.(*server.Broker).Addr()))
+	require.NoError(t, err)
+	defer client.Close()
+	harness.Eventually(t, faultLimit, "every worker is in the group", func() (bool, string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		groups, err := kadm.NewClient(client).DescribeGroups(ctx, r.group)
+		if err != nil {
+			return false, err.Error()
+		}
+		g := groups[r.group]
+		return g.State == "Stable" && len(g.Members) == len(r.nodes), fmt.Sprintf("%s with %d members (%v)", g.State, len(g.Members), g.Err)
+	})
 }
 
 // owner is the worker that runs the task of a connector, as another tells.
@@ -120,6 +140,7 @@ func (r *run) zombie(t *testing.T) {
 	from := r.logSize(t, victim)
 	started := time.Now()
 	r.nodes[victim].pause(true)
+	defer r.nodes[victim].pause(false)
 	other := r.awaitOwner(t, asked, victim, source)
 	t.Logf("%s ran on worker %d %v after worker %d was stopped; its session is %v", source, other, time.Since(started).Round(time.Millisecond), victim, session)
 	r.awaitFlow(t)
@@ -138,6 +159,7 @@ func (r *run) isolated(t *testing.T) {
 	asked := (victim + 1) % len(r.nodes)
 	from := r.logSize(t, victim)
 	require.NoError(t, r.net.cut(victim))
+	defer func() { _ = r.net.mend(victim) }() // once more does no harm
 	cut := time.Now()
 	r.said(t, victim, from, "lost the membership of the group")
 	t.Logf("worker %d gave its work up %v after its network was cut; its session is %v", victim, time.Since(cut).Round(time.Millisecond), session)
@@ -162,6 +184,7 @@ func (r *run) coordinatorLost(t *testing.T) {
 		from[i] = r.logSize(t, i)
 	}
 	require.NoError(t, r.broker.Pause())
+	defer func() { _ = r.broker.Resume() }() // once more does no harm
 	for i, n := range r.nodes {
 		r.said(t, i, from[i], "lost the membership of the group")
 		// The API goes on answering what it knows.
@@ -178,6 +201,7 @@ func (r *run) coordinatorLost(t *testing.T) {
 func (r *run) configTopicRefuses(t *testing.T) {
 	topic := strings.TrimSuffix(offsetTopic(r), "-offsets") + "-configs"
 	r.alterTopic(t, topic, "max.message.bytes", "1")
+	defer r.alterTopic(t, topic, "max.message.bytes", "1048588")
 	name, config := r.changed(0)
 	require.ErrorContains(t, r.nodes[0].call(t.Context(), "PUT", "/connectors/"+name+"/config", config, nil), "config topic")
 	answered := make(chan error, 1)
@@ -235,6 +259,7 @@ func (r *run) twoLeaders(t *testing.T) {
 	for victim, n := range r.nodes {
 		asked := r.nodes[(victim+1)%len(r.nodes)]
 		n.pause(true)
+		defer n.pause(false)
 		wanted := map[string]bool{}
 		_, first := r.changed(0)
 		harness.Eventually(t, faultLimit, "the workers that are left take a change", func() (bool, string) {

@@ -23,6 +23,7 @@ type broker interface {
 type run struct {
 	plan      []fault
 	shape     shape
+	group     string // of the workers
 	nodes     []*node
 	net       *network
 	broker    broker
