@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/tailrace/tailrace/host/convert/converttest"
 	"github.com/tailrace/tailrace/host/convert/jsonschema"
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/test/draw"
 )
 
 // drawSchema draws a schema whose values JSON can hold.
@@ -47,7 +47,7 @@ func drawSchema(t *rapid.T, depth int) *data.Schema {
 }
 
 func drawValue(t *rapid.T, s *data.Schema) any {
-	return converttest.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
+	return draw.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
 		switch {
 		case s.IsDate():
 			return data.FromDays(rapid.Int32().Draw(t, "days")), true

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/tailrace/tailrace/host/convert/converttest"
 	"github.com/tailrace/tailrace/sdk/go/data"
 	"github.com/tailrace/tailrace/test/bounded"
+	"github.com/tailrace/tailrace/test/draw"
 )
 
 func testOptions(t require.TestingT, props map[string]string) *options {
@@ -127,7 +127,7 @@ func drawSchema(t *rapid.T, depth int) *data.Schema {
 }
 
 func drawValue(t *rapid.T, s *data.Schema) any {
-	return converttest.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
+	return draw.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
 		if scale, ok, _ := s.IsDecimal(); ok {
 			return data.Decimal{Unscaled: new(big.Int).Mul(big.NewInt(rapid.Int64().Draw(t, "n")), big.NewInt(rapid.Int64().Draw(t, "m"))), Scale: scale}, true
 		}

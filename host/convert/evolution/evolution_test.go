@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/tailrace/tailrace/host/convert/converttest"
 	"github.com/tailrace/tailrace/host/convert/evolution"
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/test/draw"
 )
 
 func order(change func(*data.Builder)) *data.Schema {
@@ -178,7 +178,7 @@ func grown(t *rapid.T, s *data.Schema) *data.Schema {
 }
 
 func drawValue(t *rapid.T, s *data.Schema) any {
-	return converttest.Value(t, s, func(*rapid.T, *data.Schema) (any, bool) { return nil, false })
+	return draw.Value(t, s, func(*rapid.T, *data.Schema) (any, bool) { return nil, false })
 }
 
 // restricted is what ignore is to leave of a value, worked out on values in memory.

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/tailrace/tailrace/host/convert/converttest"
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/test/draw"
 )
 
 // drawScalar draws a schema that is one field of a message.
@@ -54,7 +54,7 @@ func drawMessage(t *rapid.T, depth int) *data.Builder {
 }
 
 func drawValue(t *rapid.T, s *data.Schema) any {
-	return converttest.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
+	return draw.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
 		switch { // years 1 to 9999, which google.type.Date and Timestamp have
 		case s.IsDate():
 			return data.FromDays(rapid.Int32Range(-719162, 2932896).Draw(t, "days")), true

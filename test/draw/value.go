@@ -1,4 +1,4 @@
-package converttest
+package draw
 
 import (
 	"pgregory.net/rapid"
