@@ -50,6 +50,10 @@ type Config struct {
 	Plugins   Plugins
 	Processes Processes
 	Offsets   store.OffsetStore
+	// OffsetsOf opens the stores of connectors that may have one of their own; nil means Offsets for all.
+	OffsetsOf OffsetsOf
+	// ExactlyOnce makes source tasks write exactly once; nil means at least once. It needs OffsetsOf.
+	ExactlyOnce ExactlyOnce
 	Listener  Listener
 	Logger    *slog.Logger
 	// LogLevel is what a connector's plugin is to log; nil means INFO.
