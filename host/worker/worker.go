@@ -54,8 +54,8 @@ type Config struct {
 	OffsetsOf OffsetsOf
 	// ExactlyOnce makes source tasks write exactly once; nil means at least once. It needs OffsetsOf.
 	ExactlyOnce ExactlyOnce
-	Listener  Listener
-	Logger    *slog.Logger
+	Listener    Listener
+	Logger      *slog.Logger
 	// LogLevel is what a connector's plugin is to log; nil means INFO.
 	LogLevel func(connector string) slog.Level
 	// Tracing records what batches go through; nil for nothing.
