@@ -99,6 +99,11 @@ func (m *GroupMember) sync(ctx context.Context, r *joinResult) {
 func (s *membership) finishJoin(ctx context.Context, r joinResult) {
 	s.id = r.id
 	if r.err != nil {
+		// The group may have begun the next round before this one gave out its parts. It knows the member by the round that
+		// it has joined last: heartbeats of the one before would be answered as those of a member that is out.
+		if s.joined && r.join.MemberID != "" && errors.Is(r.err, kerr.RebalanceInProgress) {
+			s.generation = r.join.Generation
+		}
 		s.joinFailed(r.err)
 		return
 	}

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tailrace/tailrace/test/env"
 )
@@ -134,6 +137,59 @@ func TestHeartbeatsGoOnWhileTheHandlerWorks(t *testing.T) {
 		eventually(t, "the next round follows", func() bool { in.mu.Lock(); defer in.mu.Unlock(); return len(in.joins) == 2 })
 		leaveGroup(t, m)
 	})
+}
+
+// slow is a handler that takes its time before each round but the first.
+type slow struct {
+	*parts
+	prepared atomic.Int32
+	until    func()
+}
+
+func (s *slow) Prepare(ctx context.Context) []GroupProtocol {
+	if s.prepared.Add(1) > 1 {
+		s.until()
+	}
+	return s.parts.Prepare(ctx)
+}
+
+// A round may end with another one before it has given out its parts. The member keeps its part meanwhile.
+func TestARoundThatAnotherOneOvertakesCostsNoMembership(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	defer cluster.Close()
+	var beats, syncs atomic.Int32
+	cluster.ControlKey(int16(kmsg.Heartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		beats.Add(1)
+		return nil, nil, false
+	})
+	cluster.ControlKey(int16(kmsg.SyncGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if syncs.Add(1) != 2 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.SyncGroupResponse)
+		resp.ErrorCode = kerr.RebalanceInProgress.Code
+		return resp, nil, true
+	})
+	in := &slow{parts: &parts{offer: "a"}, until: func() {
+		for seen := beats.Load(); beats.Load() < seen+3; {
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // until heartbeats were sent
+		}
+	}}
+	m, err := NewGroupMember(GroupMemberConfig{
+		Client: testConfig(t, AdminClient, cluster.ListenAddrs()[0], nil), GroupID: "g", ProtocolType: "connect",
+		SessionTimeout: 6 * time.Second, RebalanceTimeout: 20 * time.Second, HeartbeatInterval: 300 * time.Millisecond,
+	}, in)
+	require.NoError(t, err)
+	eventually(t, "it has joined", func() bool { part, _ := in.now(); return part != "" })
+	m.Rejoin()
+	eventually(t, "the round after the one that was overtaken", func() bool { in.mu.Lock(); defer in.mu.Unlock(); return len(in.joins) == 2 })
+	_, losses := in.now()
+	require.Zero(t, losses)
+	require.EqualValues(t, 3, syncs.Load())
+	leaveGroup(t, m)
 }
 
 // I-5: others may get the part when the session is over, so it is given up before.
