@@ -346,6 +346,12 @@ func (w *Worker) ExactlyOnceSourceEnabled() bool {
 	return w.Cluster != nil && w.Cluster.ExactlyOnceSource == "enabled"
 }
 
+// ExactlyOncePrepared reports whether the cluster can have source tasks that use transactions, on this worker or on others:
+// then its leader writes configurations in transactions, and readers skip what was not committed.
+func (w *Worker) ExactlyOncePrepared() bool {
+	return w.Cluster != nil && w.Cluster.ExactlyOnceSource != "disabled"
+}
+
 // GroupID is the worker group's name; "" for a standalone worker.
 func (w *Worker) GroupID() string {
 	if w.Cluster == nil {

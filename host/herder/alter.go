@@ -104,7 +104,12 @@ func (s *core) heldError(name string) *Error {
 
 // modifySource tells the connector of its new source offsets and stores them.
 func (s *core) modifySource(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved, changes []OffsetChange) (bool, error) {
-	stored, err := s.offsets.Connector(ctx, name)
+	offsets, release, err := s.openOffsets(ctx, name, props)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	stored, err := offsets.Connector(ctx, name)
 	if err != nil {
 		return false, fmt.Errorf("read the offsets of connector %s: %w", name, err)
 	}
@@ -123,11 +128,11 @@ func (s *core) modifySource(ctx context.Context, name string, props map[string]s
 	if err != nil {
 		return false, err
 	}
-	handled, err := s.tellOffsets(ctx, name, props, resolved, book.told, nil)
+	handled, err := s.tellOffsets(ctx, name, props, resolved, offsets, book.told, nil)
 	if err != nil {
 		return false, err
 	}
-	if err := s.offsets.Put(ctx, book.entries); err != nil {
+	if err := offsets.Put(ctx, book.entries); err != nil {
 		return false, fmt.Errorf("store the offsets of connector %s: %w", name, err)
 	}
 	return handled, nil
@@ -268,14 +273,14 @@ func canonical(text []byte) string {
 
 // tellOffsets asks the connector, which does not run, to check and note its new offsets. handled says that the connector
 // knows them to be right.
-func (s *core) tellOffsets(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved,
+func (s *core) tellOffsets(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved, offsets store.OffsetStore,
 	source []plugin.OffsetChange, sink []plugin.KafkaOffsetChange,
 ) (handled bool, err error) {
 	launch, resolution := s.launch(name, resolved, props)
 	err = s.checks.with(ctx, s.processes, launch, func(instance *plugin.Instance) error {
 		stream, err := instance.InitializeConnector(ctx, plugin.ConnectorStart{
 			Connector: resolved.Connector.Name, Name: name, Config: resolution.Props, LogLevel: slog.LevelInfo,
-			Offsets: task.OffsetReader(name, s.offsets),
+			Offsets: task.OffsetReader(name, offsets),
 		})
 		if err != nil {
 			return err
@@ -321,7 +326,7 @@ func (s *core) modifySink(ctx context.Context, name string, props map[string]str
 			return false, failed(Internal, "Failed to modify offsets for sink connector %s", name)
 		}
 	}
-	handled, err := s.tellOffsets(ctx, name, props, resolved, nil, wanted)
+	handled, err := s.tellOffsets(ctx, name, props, resolved, s.offsets, nil, wanted)
 	if err != nil {
 		return false, err
 	}

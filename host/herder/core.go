@@ -45,7 +45,8 @@ type core struct {
 	worker    Worker
 	configs   store.ConfigStore
 	statuses  store.StatusStore
-	offsets   store.OffsetStore
+	offsets   store.OffsetStore // of the worker
+	offsetsOf OffsetsOf         // nil: offsets, for every connector
 	workerID  string
 	about     About
 	logger    *slog.Logger

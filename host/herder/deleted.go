@@ -47,16 +47,20 @@ func (s *core) tellDeleted(ctx context.Context, name string, props map[string]st
 	ctx, cancel := context.WithTimeout(ctx, deletedTimeout)
 	defer cancel()
 	launch, resolution := s.launch(name, resolved, props)
-	err = s.checks.with(ctx, s.processes, launch, func(instance *plugin.Instance) error {
-		stream, err := instance.InitializeConnector(ctx, plugin.ConnectorStart{
-			Connector: resolved.Connector.Name, Name: name, Config: resolution.Props, LogLevel: slog.LevelInfo, Offsets: task.OffsetReader(name, s.offsets),
+	offsets, release, err := s.openOffsets(ctx, name, props)
+	if err == nil {
+		defer release()
+		err = s.checks.with(ctx, s.processes, launch, func(instance *plugin.Instance) error {
+			stream, err := instance.InitializeConnector(ctx, plugin.ConnectorStart{
+				Connector: resolved.Connector.Name, Name: name, Config: resolution.Props, LogLevel: slog.LevelInfo, Offsets: task.OffsetReader(name, offsets),
+			})
+			if err != nil {
+				return err
+			}
+			defer stream.Close()
+			return stream.Deleted(ctx, resolution.Props)
 		})
-		if err != nil {
-			return err
-		}
-		defer stream.Close()
-		return stream.Deleted(ctx, resolution.Props)
-	})
+	}
 	if err != nil {
 		s.logger.Warn("the connector was deleted, but could not give back what it holds outside; look there for what is left of it",
 			"connector", name, "error", launch.Mask(err.Error()))

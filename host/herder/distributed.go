@@ -60,6 +60,8 @@ type DistributedConfig struct {
 	Configs  func(ctx context.Context, listener func(store.ConfigSnapshot, store.ConfigChanges)) (ClusterConfigs, error)
 	Statuses ClusterStatuses
 	Offsets  store.OffsetStore
+	// OffsetsOf opens the store of a connector that keeps its offsets in a topic of its own too; nil: Offsets, for every one.
+	OffsetsOf OffsetsOf
 	// Join starts the membership.
 	Join  func(configs cluster.ConfigLog, runner cluster.Runner) (Membership, error)
 	Peers Peers
@@ -145,7 +147,7 @@ func OpenDistributed(ctx context.Context, cfg DistributedConfig) (*Distributed, 
 	d := &Distributed{
 		core: core{
 			settings: cfg.Settings, plugins: cfg.Plugins, processes: cfg.Processes,
-			statuses: cfg.Statuses, offsets: cfg.Offsets, workerID: cfg.WorkerID, about: cfg.About, logger: cfg.Logger,
+			statuses: cfg.Statuses, offsets: cfg.Offsets, offsetsOf: cfg.OffsetsOf, workerID: cfg.WorkerID, about: cfg.About, logger: cfg.Logger,
 			checks: newChecks(), held: map[string]bool{},
 		},
 		cluster: cfg.Settings.Cluster, board: cfg.Statuses, peers: cfg.Peers, fence: cfg.Fence, setLevel: cfg.SetLevel,

@@ -27,11 +27,37 @@ func (s *core) Offsets(ctx context.Context, name string) (Offsets, error) {
 	if s.typeOf(c.Config) == SinkType {
 		return s.sinkOffsets(ctx, name, c.Config)
 	}
-	return s.sourceOffsets(ctx, name)
+	return s.sourceOffsets(ctx, name, c.Config)
 }
 
-func (s *core) sourceOffsets(ctx context.Context, name string) (Offsets, error) {
-	entries, err := s.offsets.Connector(ctx, name)
+// OffsetsOf opens the store of a connector's source offsets; release gives it back.
+type OffsetsOf func(ctx context.Context, c *config.Connector) (offsets store.OffsetStore, release func(), err error)
+
+// openOffsets opens the store of a connector's source offsets.
+func (s *core) openOffsets(ctx context.Context, name string, props map[string]string) (offsets store.OffsetStore, release func(), err error) {
+	if s.offsetsOf == nil || s.typeOf(props) == SinkType {
+		return s.offsets, func() {}, nil
+	}
+	c, err := config.ParseConnector(config.Source, props, s.settings)
+	switch {
+	case err == nil:
+		offsets, release, err = s.offsetsOf(ctx, c)
+	case props["offsets.storage.topic"] == "":
+		return s.offsets, func() {}, nil // its offsets can be read whatever is wrong with it
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the offsets of connector %s: %w", name, err)
+	}
+	return offsets, release, nil
+}
+
+func (s *core) sourceOffsets(ctx context.Context, name string, props map[string]string) (Offsets, error) {
+	offsets, release, err := s.openOffsets(ctx, name, props)
+	if err != nil {
+		return Offsets{}, err
+	}
+	defer release()
+	entries, err := offsets.Connector(ctx, name)
 	if err != nil {
 		return Offsets{}, fmt.Errorf("read the offsets of connector %s: %w", name, err)
 	}

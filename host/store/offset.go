@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/tailrace/tailrace/host/kafka"
 )
 
 // OffsetStore keeps the offsets of source connectors as Kafka Connect does:
@@ -26,6 +28,17 @@ type OffsetStore interface {
 	Connector(ctx context.Context, name string) ([]OffsetEntry, error)
 	// Close waits for running writes and frees what the store holds.
 	Close() error
+}
+
+// ClusterOffsets is an OffsetStore on topics: its entries can be part of a transaction that holds other records too.
+type ClusterOffsets interface {
+	OffsetStore
+	// Records are what stores the entries. It waits for nothing; what was stored before must have been read with Get.
+	Records(entries []OffsetEntry) []kafka.OutRecord
+	// Committed is called when a transaction with the records of these entries is committed, with a ctx that bounds it.
+	Committed(ctx context.Context, entries []OffsetEntry)
+	// Uses reports whether the store writes to a topic.
+	Uses(topic string) bool
 }
 
 // OffsetEntry is one source offset. A nil Value is a tombstone: it deletes.

@@ -17,7 +17,8 @@ import (
 // looked up by what it means, and what is written for a partition that is known
 // keeps the bytes that are in the topic.
 type OffsetTopic struct {
-	log *kafka.TopicLog
+	topic string
+	log   *kafka.TopicLog
 
 	mu      sync.RWMutex
 	entries map[string][]byte
@@ -26,7 +27,7 @@ type OffsetTopic struct {
 
 // OpenOffsetTopic creates or checks the topic and reads it to its end.
 func OpenOffsetTopic(ctx context.Context, clients TopicClients, spec TopicSpec) (*OffsetTopic, error) {
-	s := &OffsetTopic{entries: map[string][]byte{}, known: map[string]string{}}
+	s := &OffsetTopic{topic: spec.Name, entries: map[string][]byte{}, known: map[string]string{}}
 	log, err := clients.open(ctx, spec, s.apply)
 	if err != nil {
 		return nil, err
@@ -100,6 +101,9 @@ func (s *OffsetTopic) Get(ctx context.Context, keys [][]byte) ([][]byte, error) 
 // After an error some entries may be stored, each of them whole: a source that
 // starts from them has every record before them in Kafka.
 func (s *OffsetTopic) Put(ctx context.Context, entries []OffsetEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	records := make([]Record, len(entries))
 	s.mu.RLock()
 	for i, e := range entries {
@@ -111,6 +115,26 @@ func (s *OffsetTopic) Put(ctx context.Context, entries []OffsetEntry) error {
 	}
 	return nil
 }
+
+// Records implements ClusterOffsets.
+func (s *OffsetTopic) Records(entries []OffsetEntry) []kafka.OutRecord {
+	records := make([]kafka.OutRecord, len(entries))
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for i, e := range entries {
+		records[i] = kafka.OutRecord{
+			Topic: s.topic, Partition: kafka.PartitionAny, TimestampMillis: kafka.TimestampNow,
+			Key: []byte(s.resolve(e.Key)), Value: bytes.Clone(e.Value),
+		}
+	}
+	return records
+}
+
+// Committed implements ClusterOffsets: the records are read like those of anybody else.
+func (s *OffsetTopic) Committed(context.Context, []OffsetEntry) {}
+
+// Uses implements ClusterOffsets.
+func (s *OffsetTopic) Uses(topic string) bool { return topic == s.topic }
 
 // Connector implements OffsetStore.
 func (s *OffsetTopic) Connector(ctx context.Context, name string) ([]OffsetEntry, error) {
