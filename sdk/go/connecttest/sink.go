@@ -135,7 +135,7 @@ func (s *Sink) PutNothing() {
 }
 
 // Flush asks the task to flush and commits what it answers. The error is the task's: then the broker has gone back to
-// the committed offsets and delivers again.
+// the committed offsets and delivers again, unless the task has failed as a whole, which is its answer too.
 func (s *Sink) Flush() (connect.Offsets, error) {
 	s.t.Helper()
 	f, err := s.d.flush(waitTimeout)
@@ -143,6 +143,12 @@ func (s *Sink) Flush() (connect.Offsets, error) {
 	s.checkFailure()
 	if f.GetError() != nil {
 		return nil, fmt.Errorf("%s", f.GetError().GetMessage())
+	}
+	s.d.mu.Lock()
+	failure := s.d.failure
+	s.d.mu.Unlock()
+	if failure != nil {
+		return nil, fmt.Errorf("%s", failureOf(failure).Message)
 	}
 	return s.Committed(), nil
 }
