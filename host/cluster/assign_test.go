@@ -321,7 +321,7 @@ func TestThousandsOfTasksAreDividedInMilliseconds(t *testing.T) {
 	moves := g.settle(t)
 	t.Logf("%d moves of %d in %v", moves, len(g.work), time.Since(start))
 	require.Equal(t, 333+1666, moves)
-	require.Less(t, time.Since(start), 5*time.Second)
+	require.Less(t, time.Since(start), 20*time.Second) // 0.1 s; an algorithm that is quadratic takes minutes
 	g.requireComplete(t)
 	g.requireEven(t)
 }
