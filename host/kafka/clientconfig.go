@@ -65,6 +65,8 @@ type ProducerSettings struct {
 	BufferRecords int
 	// DeliveryTimeout (delivery.timeout.ms) is zero when records wait until the caller gives up.
 	DeliveryTimeout time.Duration
+	// TransactionTimeout (transaction.timeout.ms) is after which time the broker aborts a transaction that nobody ends.
+	TransactionTimeout time.Duration
 }
 
 // ConsumerSettings are the settings of a group consumer.
@@ -127,6 +129,8 @@ func defaultConfig(kind ClientKind) ClientConfig {
 			MaxRequestBytes: 1 << 20,
 			BufferBytes:     32 << 20,
 			BufferRecords:   bufferRecords(32 << 20),
+
+			TransactionTimeout: time.Minute,
 		},
 		Consumer: ConsumerSettings{
 			SessionTimeout:         45 * time.Second,
@@ -260,7 +264,7 @@ var properties = map[string]property{
 	"value.serializer":                      {kinds: producerOnly, note: "the converters of the connector decide"},
 	"partitioner.class":                     {kinds: producerOnly, note: "records go to partitions as with Kafka's default partitioner"},
 	"transactional.id":                      {kinds: producerOnly, note: "the worker decides on transactions"},
-	"transaction.timeout.ms":                {kinds: producerOnly},
+	"transaction.timeout.ms":                {kinds: producerOnly, set: millis(1, func(c *ClientConfig) *time.Duration { return &c.Producer.TransactionTimeout })},
 	"partitioner.adaptive.partitioning.enable": {kinds: producerOnly},
 	"partitioner.availability.timeout.ms":      {kinds: producerOnly},
 	"partitioner.ignore.keys":                  {kinds: producerOnly, note: "keys always choose the partition"},

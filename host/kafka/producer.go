@@ -27,6 +27,8 @@ type Producer struct {
 	topicLimits sync.Map       // topic -> int, as LearnTopicLimit found it
 	shared      *TopicLimits   // what others have found; may be nil
 
+	transactionalID string // see NewTransactionalProducer
+
 	mu     sync.Mutex
 	closed bool
 }

@@ -50,10 +50,9 @@ type TopicLog struct {
 	apply  func([]LogRecord)
 	health *health
 
-	committedOnly bool
-	reading       context.Context //nolint:containedctx // ends when Close begins
-	stop          context.CancelFunc
-	stopped       chan struct{}
+	reading context.Context //nolint:containedctx // ends when Close begins
+	stop    context.CancelFunc
+	stopped chan struct{}
 
 	mu        sync.Mutex
 	asked     *endsRound      // the next one; nil when nobody waits for it
@@ -73,7 +72,6 @@ func OpenTopicLog(ctx context.Context, cfg TopicLogConfig) (*TopicLog, error) {
 	cfg.Producer.Producer.Acks = "all" // I-1, I-8: a write is durable before it is answered
 	cfg.Producer.Producer.Linger = 0
 	l := &TopicLog{topic: cfg.Topic, apply: cfg.Apply, health: new(health), moved: make(chan struct{}), stopped: make(chan struct{})}
-	l.committedOnly = cfg.Consumer.Consumer.IsolationLevel == "read_committed"
 	base := cfg.Consumer
 	base.Kind = AdminClient // without the options of a group
 	var err error
@@ -154,7 +152,9 @@ func (l *TopicLog) ends(ctx context.Context, partitions []int32, which int64) (m
 	for i, p := range partitions {
 		list[i] = TopicPartition{l.topic, p}
 	}
-	found, err := listOffsets(ctx, l.cl, list, which, l.committedOnly && which == latestOffset)
+	// The end is that of all records, also when only those that are committed are read: what an open transaction hides may
+	// stand behind what somebody else has committed, so that reading to the end waits for transactions that are open.
+	found, err := listOffsets(ctx, l.cl, list, which, false)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func NewTransactor(ctx context.Context, cfg ClientConfig, id string) (*Transacto
 	}
 	p := &Producer{cfg: cfg, health: new(health)}
 	var err error
-	if p.cl, err = kgo.NewClient(append(cfg.options(p.health), kgo.ProducerBatchMaxBytesFn(p.batchLimit), kgo.TransactionalID(id))...); err != nil {
+	if p.cl, err = cfg.newClient(p.health, kgo.ProducerBatchMaxBytesFn(p.batchLimit), kgo.TransactionalID(id)); err != nil {
 		return nil, newError(op, id, err)
 	}
 	t := &Transactor{p: p, id: id, known: map[string]struct{}{}}
@@ -58,14 +58,7 @@ func (t *Transactor) Write(ctx context.Context, records []OutRecord) error {
 	if err := t.p.cl.BeginTransaction(); err != nil {
 		return newError(op, t.id, err)
 	}
-	out := make([]*kgo.Record, len(records))
-	for i := range records {
-		r := &records[i]
-		out[i] = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers.list}
-		if r.TimestampMillis >= 0 {
-			out[i].Timestamp = time.UnixMilli(r.TimestampMillis)
-		}
-	}
+	out := libraryRecords(records)
 	failed := t.refusedOf(out, t.p.cl.ProduceSync(ctx, out...))
 	end := kgo.TryCommit
 	if failed != nil {
@@ -75,6 +68,18 @@ func (t *Transactor) Write(ctx context.Context, records []OutRecord) error {
 		failed = newError(op, t.id, err)
 	}
 	return failed
+}
+
+func libraryRecords(records []OutRecord) []*kgo.Record {
+	out := make([]*kgo.Record, len(records))
+	for i := range records {
+		r := &records[i]
+		out[i] = &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers.list}
+		if r.TimestampMillis >= 0 {
+			out[i].Timestamp = time.UnixMilli(r.TimestampMillis)
+		}
+	}
+	return out
 }
 
 func (t *Transactor) refusedOf(out []*kgo.Record, results kgo.ProduceResults) error {
