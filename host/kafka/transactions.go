@@ -24,7 +24,7 @@ func NewTransactionalProducer(ctx context.Context, cfg ClientConfig, id string) 
 		return nil, newError(op, id, err)
 	}
 	if _, _, err := p.cl.ProducerID(ctx); err != nil {
-		<-p.abort()
+		<-p.abort() //nolint:contextcheck // nothing is on its way
 		return nil, newError(op, id, err)
 	}
 	return p, nil

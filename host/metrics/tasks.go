@@ -100,6 +100,9 @@ var sourceMeasures = []taskMeasure{
 	taskGauge(ofSource+"poll_batch_avg_time_ms", "Average time of polls that brought records.", func(s task.Snapshot, now time.Time) float64 { return s.PollMillis.Average(now) }),
 	taskGauge(ofSource+"source_record_active_count_max", "Most records that were under way at a time.", func(s task.Snapshot, now time.Time) float64 { return s.Active.Max(now) }),
 	taskGauge(ofSource+"source_record_active_count_avg", "Average of the records that were under way.", func(s task.Snapshot, now time.Time) float64 { return s.Active.Average(now) }),
+	taskGauge(ofSource+"transaction_size_min", "Records of the smallest transaction; 0 without exactly-once support.", func(s task.Snapshot, now time.Time) float64 { return s.TransactionSize.Min(now) }),
+	taskGauge(ofSource+"transaction_size_max", "Records of the largest transaction; 0 without exactly-once support.", func(s task.Snapshot, now time.Time) float64 { return s.TransactionSize.Max(now) }),
+	taskGauge(ofSource+"transaction_size_avg", "Average records of a transaction; 0 without exactly-once support.", func(s task.Snapshot, now time.Time) float64 { return s.TransactionSize.Average(now) }),
 	taskGauge(ofSource+"source_record_active_count", "Records that the task sent and Kafka has not acknowledged.", func(s task.Snapshot, _ time.Time) float64 { return float64(s.ActiveRecords) }),
 }
 

@@ -91,6 +91,7 @@ type SourceStream interface {
 	SendOffsets(requestID uint64, offsets [][]byte, failure error) error
 	SendCredit(bytes int64) error
 	SendCommit(throughSeq uint64) error
+	SendTransactionCommitted(throughSeq uint64) error
 	SendPause() error
 	SendResume() error
 	SendLogLevel(level slog.Level) error
@@ -236,6 +237,11 @@ type SourceConfig struct {
 	// Producer is closed by Run.
 	Producer Producer
 	Offsets  OffsetStore
+	// Transactions, of Producer, make the task write exactly once; nil means at least once. Boundary says where they end,
+	// BoundaryInterval how old they become with BoundaryInterval as the boundary.
+	Transactions     Transactions
+	Boundary         plugin.Boundary
+	BoundaryInterval time.Duration
 	// Admin and TopicFor create missing topics; nil leaves that to the broker.
 	Admin    TopicAdmin
 	TopicFor func(topic string) kafka.NewTopic

@@ -180,6 +180,7 @@ type scriptedSource struct {
 	nextSeq    uint64
 	credits    int64
 	commits    []uint64
+	ended      []uint64 // transactions
 	drains     int
 	pauses     []bool
 	offsets    map[uint64][][]byte
@@ -300,6 +301,10 @@ func (s *scriptedSource) SendOffsets(id uint64, offsets [][]byte, failure error)
 func (s *scriptedSource) SendCredit(n int64) error { return s.record(func() { s.credits += n }) }
 func (s *scriptedSource) SendCommit(through uint64) error {
 	return s.record(func() { s.commits = append(s.commits, through) })
+}
+
+func (s *scriptedSource) SendTransactionCommitted(through uint64) error {
+	return s.record(func() { s.ended = append(s.ended, through) })
 }
 
 func (s *scriptedSource) SendPause() error {

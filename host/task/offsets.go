@@ -68,25 +68,31 @@ func (b *offsetBook) read(ctx context.Context, partitions [][]byte) ([][]byte, e
 // write stores the last offsets of partitions, whose wire form partition gives.
 // It returns when they are durable (I-1).
 func (b *offsetBook) write(ctx context.Context, offsets map[uint32]sourceOffset, partition func(id uint32) []byte) error {
-	if len(offsets) == 0 {
-		return nil
-	}
-	entries := make([]store.OffsetEntry, 0, len(offsets))
-	for id, offset := range offsets {
-		key, err := b.key(ctx, partition(id))
-		if err != nil {
-			return err
-		}
-		value, err := b.encode(offset)
-		if err != nil {
-			return fmt.Errorf("source offset of %s: %w", key, err)
-		}
-		entries = append(entries, store.OffsetEntry{Key: key, Value: value})
+	entries, err := b.entries(ctx, offsets, partition)
+	if err != nil || len(entries) == 0 {
+		return err
 	}
 	if err := b.store.Put(ctx, entries); err != nil {
 		return fmt.Errorf("store source offsets: %w", err)
 	}
 	return nil
+}
+
+// entries are what stores the offsets.
+func (b *offsetBook) entries(ctx context.Context, offsets map[uint32]sourceOffset, partition func(id uint32) []byte) ([]store.OffsetEntry, error) {
+	entries := make([]store.OffsetEntry, 0, len(offsets))
+	for id, offset := range offsets {
+		key, err := b.key(ctx, partition(id))
+		if err != nil {
+			return nil, err
+		}
+		value, err := b.encode(offset)
+		if err != nil {
+			return nil, fmt.Errorf("source offset of %s: %w", key, err)
+		}
+		entries = append(entries, store.OffsetEntry{Key: key, Value: value})
+	}
+	return entries, nil
 }
 
 func (b *offsetBook) encode(o sourceOffset) ([]byte, error) {

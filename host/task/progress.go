@@ -32,6 +32,8 @@ type Snapshot struct {
 	PollMillis Window
 	// Active notes ActiveRecords whenever a batch comes in or is finished.
 	Active Window
+	// TransactionSize counts the records of the transactions that were committed (source, exactly once).
+	TransactionSize Window
 	// PutMillis is the time from sending a batch until the task had accepted it (sink).
 	PutMillis Window
 	// Partitions is the number of partitions that the task has (sink).

@@ -118,6 +118,7 @@ type sourceRun struct {
 	letters    DeadLetters      // nil for none
 	undecided  []*preparedBatch // in order: not answered by Kafka, or behind one that is not
 	lostBatch  bool             // a batch before the next one of undecided was given up
+	tx         *transaction     // nil: at least once
 }
 
 // streamEnd is the last event of the reader.
@@ -142,6 +143,9 @@ func newSourceRun(s *Source) *sourceRun {
 	r.acks.wake = make(chan struct{}, 1)
 	_, r.life.paused = s.control.get()
 	r.rate = newErrorRate(s.cfg.Errors)
+	if s.cfg.Transactions != nil {
+		r.tx = &transaction{boundary: s.cfg.Boundary, interval: s.cfg.BoundaryInterval}
+	}
 	return r
 }
 
@@ -159,7 +163,8 @@ func (r *sourceRun) open(ctx context.Context) error {
 	stream, err := r.cfg.Open(openCtx, plugin.SourceStart{
 		Epoch: r.cfg.Epoch, Connector: r.cfg.ConnectorType, Name: r.cfg.ID.Connector, Task: r.cfg.ID.Task,
 		Config: r.cfg.Config, CreditBytes: r.cfg.CreditBytes, LogLevel: r.level, Paused: paused,
-		Traced: true, // also for the time of polls in the figures
+		Traced:      true, // also for the time of polls in the figures
+		ExactlyOnce: r.tx != nil, Boundary: r.cfg.Boundary,
 	})
 	if err != nil {
 		return err
@@ -230,8 +235,11 @@ func (r *sourceRun) loop() {
 	for r.life.phase != phaseOver {
 		var out chan<- *preparedBatch
 		var head *preparedBatch
-		if len(r.queue) > 0 {
+		if len(r.queue) > 0 && (r.tx == nil || r.tx.admits(r.queue[0])) {
 			out, head = r.toSender, r.queue[0]
+			if r.tx != nil {
+				r.tx.mark(head, r.queue[1:])
+			}
 		}
 		timer.Reset(time.Until(r.nextWake()))
 		select {
@@ -240,6 +248,10 @@ func (r *sourceRun) loop() {
 		case out <- head:
 			r.queue[0] = nil
 			r.queue = r.queue[1:]
+			if r.tx != nil {
+				r.tx.gave(head, r.queue, time.Now())
+				r.endTransaction()
+			}
 		case <-r.acks.wake:
 			r.acknowledge()
 		case err := <-r.flushed:
@@ -261,7 +273,11 @@ func (r *sourceRun) loop() {
 
 func (r *sourceRun) nextWake() time.Time {
 	wake := r.nextFlush
-	for _, t := range []time.Time{r.phaseEnds, r.retryFlush} {
+	var transactionEnds time.Time
+	if r.tx != nil {
+		transactionEnds = r.tx.deadline()
+	}
+	for _, t := range []time.Time{r.phaseEnds, r.retryFlush, transactionEnds} {
 		if !t.IsZero() && t.Before(wake) {
 			wake = t
 		}
@@ -281,6 +297,13 @@ func (r *sourceRun) handle(event any) {
 		r.answerOffsets(e)
 	case plugin.PartitionDefined:
 		r.partitions = append(r.partitions, e.Partition)
+	case plugin.Transaction:
+		if r.tx != nil {
+			if err := r.tx.ask(e, r.queue); err != nil {
+				r.fail(&plugin.ProtocolError{Reason: err.Error()})
+			}
+			r.endTransaction()
+		}
 	case plugin.Drained:
 		r.life.drained()
 	case plugin.Retry:
@@ -306,6 +329,12 @@ func (r *sourceRun) accept(p *preparedBatch) {
 	if !r.life.takesBatches() {
 		p.kafka.Discard()
 		p.release()
+		return
+	}
+	if p.failure != nil && r.tx != nil { // all of it or nothing
+		p.kafka.Discard()
+		p.release()
+		r.fail(p.failure)
 		return
 	}
 	r.snap.Batches++
@@ -355,6 +384,9 @@ func (r *sourceRun) acknowledge() {
 		}
 	}
 	r.sendLetters()
+	if r.tx != nil {
+		r.endTransaction()
+	}
 	if r.life.takesBatches() {
 		if grant := r.credit.grant(r.ledger.waiting()); grant > 0 {
 			r.sent(r.stream.SendCredit(grant))
@@ -426,6 +458,9 @@ func (r *sourceRun) obey() {
 	}
 	if paused {
 		r.sent(r.stream.SendPause())
+		if r.tx != nil {
+			r.tx.finish(false)
+		}
 		r.flush()
 		return
 	}
@@ -438,6 +473,9 @@ func (r *sourceRun) tick(now time.Time) {
 		r.nextFlush = now.Add(r.cfg.Timing.OffsetFlushInterval)
 		r.tolerated = 0
 		r.flush()
+	}
+	if r.tx != nil {
+		r.endTransaction()
 	}
 	if !r.retryFlush.IsZero() && !now.Before(r.retryFlush) {
 		r.retryFlush = time.Time{}
@@ -474,7 +512,12 @@ func (r *sourceRun) progressPhase() {
 	if r.ledger.inFlight > 0 || r.flushing {
 		return
 	}
-	if r.ledger.unstored() {
+	if r.tx != nil && r.tx.open {
+		r.tx.finish(true)
+		r.endTransaction()
+		return
+	}
+	if r.tx == nil && r.ledger.unstored() {
 		if !time.Now().Before(r.retryFlush) {
 			r.flush()
 		}

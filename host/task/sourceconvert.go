@@ -31,6 +31,9 @@ type preparedBatch struct {
 	// letters are the dead letters of records that were skipped; the offsets wait for them.
 	letters []Errant
 	fate    batchFate // owner only
+	given   bool      // the sender has it; owner only
+	begins  bool      // a transaction begins with it
+	ends    bool      // nothing follows it in its transaction
 	// buffer holds converted bytes; it goes back to the pool when Kafka has the batch.
 	buffer *[]byte
 	ticket ticket

@@ -80,7 +80,7 @@ func (r *sourceRun) send() {
 			return
 		}
 		if failed == nil {
-			if failed = r.ensureTopics(p.topics); failed != nil {
+			if failed = r.prepare(p); failed != nil {
 				select {
 				case r.fatal <- failed:
 				case <-r.quit:
@@ -94,11 +94,29 @@ func (r *sourceRun) send() {
 			continue
 		}
 		p.trace.Sending()
+		ends := p.ends // the batch is another's as soon as Kafka has answered
 		r.cfg.Producer.Produce(r.runCtx, p.kafka, func(result kafka.BatchResult) {
 			p.trace.Sent(len(result.Failed))
 			r.acks.put(ack{batch: p, records: result.Records, failed: result.Failed, refused: r.refused(result)})
 		})
+		if ends {
+			r.flushProducer()
+		}
 	}
+}
+
+// prepare does what has to be done before a batch is produced.
+func (r *sourceRun) prepare(p *preparedBatch) error {
+	if err := r.ensureTopics(p.topics); err != nil {
+		return err
+	}
+	if !p.begins {
+		return nil
+	}
+	if err := r.cfg.Transactions.Begin(); err != nil {
+		return &RestartError{err}
+	}
+	return nil
 }
 
 // ack is Kafka's answer to a batch.
@@ -157,6 +175,11 @@ const (
 func (r *sourceRun) ensureTopics(topics []string) error {
 	for _, topic := range topics {
 		if _, known := r.sentTopics[topic]; !known {
+			if r.tx != nil {
+				if err := r.cfg.Transactions.Refuses(topic); err != nil {
+					return err
+				}
+			}
 			if err := r.persistTopic(topic); err != nil {
 				return err
 			}
@@ -257,6 +280,14 @@ func (r *sourceRun) judge(a ack) error {
 			Stage: StageKafkaProduce, Class: sourceTaskClass, Err: e, seq: seq,
 			Where: "record " + strconv.FormatUint(seq, 10) + " of the task",
 		}
+		if r.tx != nil { // a transaction with a hole is none
+			failure.Fatal = true
+			r.snap.Errors++
+			if endsTransaction(e) {
+				return &RestartError{failure}
+			}
+			return failure
+		}
 		if !r.cfg.Errors.TolerateAll || errors.Is(e, kafka.ErrClosed) || errors.Is(e, kafka.ErrFenced) ||
 			errors.Is(e, context.Canceled) || errors.Is(e, context.DeadlineExceeded) {
 			failure.Fatal = !r.cfg.Errors.TolerateAll
@@ -269,6 +300,17 @@ func (r *sourceRun) judge(a ack) error {
 		}
 	}
 	return nil
+}
+
+// endsTransaction reports whether a record was refused for what became of the transaction, so that it may do better in the
+// next one, and not for what it is or where it is to go.
+func endsTransaction(e *kafka.RecordError) bool {
+	for _, final := range []error{kafka.ErrMessageTooLarge, kafka.ErrInvalidRecord, kafka.ErrNotAuthorised, kafka.ErrAuthentication, kafka.ErrUnknownTopic, kafka.ErrInvalidTopic} {
+		if errors.Is(e, final) {
+			return false
+		}
+	}
+	return true
 }
 
 // noteFailure counts and logs a record that cannot be handled.
@@ -320,6 +362,11 @@ const flushRetryDelay = 200 * time.Millisecond
 // flush stores what is committable, beside the owner. Without anything new it
 // sends the last Commit again, so that one that was lost starves nobody.
 func (r *sourceRun) flush() {
+	if r.tx != nil {
+		r.endTransaction()
+		r.sendCommit()
+		return
+	}
 	if r.flushing {
 		return
 	}
@@ -339,6 +386,10 @@ func (r *sourceRun) flush() {
 
 // afterFlush books the result of a flush.
 func (r *sourceRun) afterFlush(err error) {
+	if r.tx != nil {
+		r.afterTransaction(err)
+		return
+	}
 	r.flushing = false
 	r.ledger.done(err == nil)
 	if err != nil {

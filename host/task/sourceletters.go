@@ -28,6 +28,9 @@ func (r *sourceRun) settle(p *preparedBatch) {
 	r.snap.ActiveRecords -= p.count()
 	r.credit.release(p.cost)
 	r.ledger.ack(p.ticket)
+	if r.tx != nil {
+		r.tx.decided(p, false)
+	}
 }
 
 // lose books a batch that is given up.
@@ -36,6 +39,9 @@ func (r *sourceRun) lose(p *preparedBatch) {
 	r.snap.ActiveRecords -= p.count()
 	r.credit.release(p.cost)
 	r.ledger.lose()
+	if r.tx != nil {
+		r.tx.decided(p, true)
+	}
 }
 
 // sendLetters sends the dead letters of the batches that Kafka has answered for, in

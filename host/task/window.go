@@ -13,15 +13,18 @@ type Window struct {
 }
 
 type windowPart struct {
-	began         time.Time
-	count         uint64
-	sum, greatest float64
+	began                time.Time
+	count                uint64
+	sum, least, greatest float64
 }
 
 // note takes one value, once per batch or commit and never per record.
 func (w *Window) note(value float64, now time.Time) {
 	if now.Sub(w.current.began) >= windowSpan {
 		w.before, w.current = w.current, windowPart{began: now}
+	}
+	if w.current.count == 0 || value < w.current.least {
+		w.current.least = value
 	}
 	w.current.count++
 	w.current.sum += value
@@ -43,6 +46,9 @@ func (w Window) at(now time.Time) windowPart {
 		if p.began.Before(out.began) {
 			out.began = p.began
 		}
+		if p.count > 0 && (out.count == 0 || p.least < out.least) {
+			out.least = p.least
+		}
 		out.count += p.count
 		out.sum += p.sum
 		out.greatest = max(out.greatest, p.greatest)
@@ -58,6 +64,9 @@ func (w Window) Average(now time.Time) float64 {
 	}
 	return p.sum / float64(p.count)
 }
+
+// Min is the least value; 0 when there was none.
+func (w Window) Min(now time.Time) float64 { return w.at(now).least }
 
 // Max is the largest value; 0 when there was none.
 func (w Window) Max(now time.Time) float64 { return w.at(now).greatest }

@@ -45,10 +45,15 @@ func (r *connectorRunner) once(ctx context.Context) error {
 		return err
 	}
 	defer s.Release()
+	offsets, _, release, err := r.offsetsOf(ctx, s.connector)
+	if err != nil {
+		return s.failure("connector "+r.name+" did not start", err)
+	}
+	defer release()
 	level := r.w.cfg.LogLevel(r.name)
 	stream, err := s.OpenConnector(ctx, plugin.ConnectorStart{
 		Epoch: r.w.epochs.Add(1), Connector: s.resolved.Connector.Name, Name: r.name,
-		Config: s.connector.Resolution.Props, LogLevel: level, Offsets: task.OffsetReader(r.name, r.w.cfg.Offsets),
+		Config: s.connector.Resolution.Props, LogLevel: level, Offsets: task.OffsetReader(r.name, offsets),
 		Metrics: func(samples []plugin.Metric) { r.measured(samples, s.masker.Text) },
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tailrace/tailrace/host/plugin"
+	"github.com/tailrace/tailrace/host/task"
 )
 
 func TestWhatFollowsTheEndOfARun(t *testing.T) {
@@ -24,6 +25,7 @@ func TestWhatFollowsTheEndOfARun(t *testing.T) {
 		"the old version could not drain":                        {remote, false, true, again},
 		"the target state changed":                               {nil, false, false, again},
 		"the process died":                                       {death, false, false, restart}, // I-10
+		"a transaction was lost":                                 {fmt.Errorf("task a-0: %w", &task.RestartError{Cause: errors.New("fenced")}), false, false, restart},
 		"the task failed":                                        {remote, false, false, fail},
 		"the plugin broke the protocol: again would do the same": {broken, false, false, fail},
 	} {

@@ -16,6 +16,7 @@ import (
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/plugin/process"
 	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/task"
 )
 
 // runner is what connector and task runners share: the wishes from outside
@@ -139,12 +140,13 @@ const (
 // outcome decides what follows the end of a run. Pure.
 func outcome(err error, stopping, renewed bool) next {
 	var death *plugin.DeathError
+	var begin *task.RestartError
 	switch {
 	case stopping:
 		return finish
 	case err == nil || renewed:
 		return again
-	case errors.As(err, &death), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &death), errors.As(err, &begin), errors.Is(err, io.ErrUnexpectedEOF):
 		return restart
 	}
 	return fail
@@ -177,7 +179,7 @@ func (r *runner) loop(once func(context.Context) (progress bool, err error), tol
 		case restart:
 			delay, history = plugin.DefaultBackoff.Next(history, time.Since(started), jitter())
 			told(store.StateRestarting, err)
-			r.logger.Warn("the plugin's process died; it is started again", "error", err, "in", delay, "deaths_in_a_row", history.InRow)
+			r.logger.Warn("it ended against its will and is started again", "error", err, "in", delay, "deaths_in_a_row", history.InRow)
 		}
 		select {
 		case <-time.After(delay):
@@ -234,7 +236,7 @@ func (r *runner) read(s *share) error {
 	if s.connector, err = config.ParseConnector(kind, r.props, r.w.cfg.Settings); err != nil {
 		return err
 	}
-	if err := supported(s.connector); err != nil {
+	if err := r.w.supported(s.connector); err != nil {
 		return err
 	}
 	s.masker = s.connector.Masker(r.w.cfg.Settings)

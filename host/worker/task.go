@@ -239,7 +239,10 @@ type settings struct {
 }
 
 func (r *taskRunner) buildSource(s *share, converters task.Converters, c settings) (*closing, error) {
-	producerConfig, err := r.clientConfig(kafka.ProducerClient, s.connector.ProducerProps(r.w.cfg.Settings, r.id.Task))
+	producerProps := s.connector.ProducerProps(r.w.cfg.Settings, r.id.Task)
+	transactionalID := producerProps["transactional.id"]
+	delete(producerProps, "transactional.id")
+	producerConfig, err := r.clientConfig(kafka.ProducerClient, producerProps)
 	if err != nil {
 		return nil, err
 	}
@@ -247,9 +250,18 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 	if err != nil {
 		return nil, err
 	}
-	var producer *kafka.Producer
-	r.w.pace.do(func() { producer, err = kafka.NewProducer(producerConfig) })
+	offsets, own, release, err := r.offsetsOf(r.life, s.connector)
 	if err != nil {
+		return nil, err
+	}
+	var producer *kafka.Producer
+	if r.w.cfg.ExactlyOnce != nil {
+		producer, err = r.fencedProducer(producerConfig, transactionalID)
+	} else {
+		r.w.pace.do(func() { producer, err = kafka.NewProducer(producerConfig) })
+	}
+	if err != nil {
+		release()
 		return nil, err
 	}
 	producer.ShareTopicLimits(&r.w.topicLimits)
@@ -264,18 +276,24 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 			}
 			return stream, nil
 		},
-		Converters: converters, Producer: producer, Offsets: r.w.cfg.Offsets,
+		Converters: converters, Producer: producer, Offsets: offsets,
 		Errors: c.errors, Timing: c.timing, Listener: c.listener, Logger: r.w.cfg.Logger,
 		Tracer: r.w.cfg.Tracing.Task(r.id.Connector, r.id.Task, s.resolved.Connector.Name),
+	}
+	if r.w.cfg.ExactlyOnce != nil {
+		cfg.Transactions = transactions{producer, own}
+		cfg.Boundary, cfg.BoundaryInterval = boundaries[s.connector.Source.TransactionBoundary], s.connector.Source.BoundaryInterval
 	}
 	closeAdmin := func() {}
 	if topics := s.connector.Source.TopicCreation; topics != nil && r.w.cfg.Settings.TopicCreationEnable {
 		adminConfig, err := r.clientConfig(kafka.AdminClient, s.connector.AdminProps(r.w.cfg.Settings, config.AdminClientID(r.id.Connector, r.id.Task)))
 		if err != nil {
+			release()
 			return nil, errors.Join(err, producer.Close(r.life))
 		}
 		admin, err := kafka.NewAdmin(adminConfig)
 		if err != nil {
+			release()
 			return nil, errors.Join(err, producer.Close(r.life))
 		}
 		closeAdmin = admin.Close
@@ -285,7 +303,11 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 			return kafka.NewTopic{Name: topic, Partitions: g.Partitions, ReplicationFactor: g.ReplicationFactor, Configs: g.Configs}
 		}
 	}
-	return &closing{task.NewSource(cfg), closeAdmin}, nil
+	return &closing{task.NewSource(cfg), func() {
+		closeAdmin()
+		release()
+		_ = producer.Close(r.life) // for a task that was stopped before Run, which closes it
+	}}, nil
 }
 
 func (r *taskRunner) buildSink(s *share, converters task.Converters, c settings) (*closing, error) {
