@@ -5,18 +5,22 @@
 // goroutine books them in the ledger, a sender goroutine creates topics and
 // produces. Kafka's acknowledgements come back to the owner, which stores the
 // offsets of the longest prefix of acknowledged batches and then tells the task.
+// With Transactions the records and the offsets behind them are committed together
+// instead (KIP-618): the owner lets batches through to the sender while a transaction
+// is open, and ends it when all of them are acknowledged. What cannot be ended ends the
+// task with a RestartError.
 // Sink: the owner goroutine polls the consumer, converts and sends; a reader
 // goroutine brings it the task's answers.
 //
 // Decisions are pure values with tests of their own: ledger (what is
-// committable), credit (how much may be under way), lifecycle (what a state allows),
+// committable), transaction (what is committed together), credit (how much may be under way), lifecycle (what a state allows),
 // positions (what a sink may commit).
 //
 // Invariants:
 //   - I-1: Source sends Commit(n) after OffsetStore.Put returned for the offsets up to n.
 //   - I-2: Sink commits what Flushed or Revoked named, at most what was sent.
 //   - I-4: what a task holds is bounded by its credit, queues by constants.
-//   - I-5: frames of another epoch never get here (host/plugin drops them).
+//   - I-5: frames of another epoch never get here (host/plugin drops them); a producer that was fenced commits nothing.
 //   - I-6: batches are produced in the order of their sequence numbers.
 //
 // Shapes: in, a SourceConfig or SinkConfig with what the task needs; out, the

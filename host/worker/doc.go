@@ -8,6 +8,9 @@
 // conversation, and decides by a pure function (outcome) what follows its end:
 // nothing, a start on the plugin's new version, a start after a back-off, or FAILED.
 //
+// A source task that writes exactly once starts when the tasks before it are fenced, and when this worker is still
+// the one to run it (ExactlyOnce).
+//
 // Invariants:
 //   - I-3: what a plugin does ends at most the runners on its process.
 //   - I-9: errors are masked before they reach the Listener or a log.
