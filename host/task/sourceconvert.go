@@ -3,7 +3,6 @@ package task
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/tailrace/tailrace/host/convert"
@@ -34,11 +33,11 @@ type preparedBatch struct {
 	given   bool      // the sender has it; owner only
 	begins  bool      // a transaction begins with it
 	ends    bool      // nothing follows it in its transaction
-	// buffer holds converted bytes; it goes back to the pool when Kafka has the batch.
-	buffer *[]byte
-	ticket ticket
-	trace  *tracing.Source // nil without traces
-	polled time.Duration   // how long the poll took; 0 when the plugin does not tell
+
+	converted convertedBytes
+	ticket    ticket
+	trace     *tracing.Source // nil without traces
+	polled    time.Duration   // how long the poll took; 0 when the plugin does not tell
 }
 
 // count is the number of records that the task sent.
@@ -56,28 +55,7 @@ func (p *preparedBatch) seqOf(index int) uint64 {
 }
 
 // release frees what the records pointed at.
-func (p *preparedBatch) release() {
-	if p.buffer != nil {
-		buffers.Put(p.buffer)
-		p.buffer = nil
-	}
-}
-
-// buffers are reused between batches; one holds what a batch converts into.
-var buffers sync.Pool
-
-// smallBufferBytes is what a batch of a few short records converts into.
-const smallBufferBytes = 1 << 10
-
-// takeBuffer gives an empty buffer for a batch of this cost. It grows when that is not enough. A new one is no larger than
-// the batch asks for, because thousands of tasks may hold one at the same time (docs/benchmarks.md).
-func takeBuffer(cost int64) *[]byte {
-	if b, ok := buffers.Get().(*[]byte); ok {
-		return b
-	}
-	b := make([]byte, 0, min(max(cost, smallBufferBytes), wire.TargetBlockBytes))
-	return &b
-}
+func (p *preparedBatch) release() { p.converted.release() }
 
 // sourceConverter turns batches of a stream into Kafka batches. It belongs to
 // the goroutine that receives, because schemas are defined there.
@@ -170,9 +148,7 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 			c.offsets.note(r.SourcePartition, r.OffsetSchema, r.Offset)
 		}
 	}
-	if p.buffer != nil {
-		*p.buffer = dst[:0]
-	}
+	p.converted.keep(dst)
 	p.bytes = p.kafka.Bytes()
 	p.offsets = c.offsets.list(schemas)
 	return p
@@ -196,18 +172,14 @@ func (c *sourceConverter) part(f *columnForm, conv convert.Converter, schemas *w
 	if !f.known || f.id != id {
 		f.set(id, conv, schemas)
 	}
-	if p.buffer == nil {
-		p.buffer = takeBuffer(p.cost)
-		dst = (*p.buffer)[:0]
-	}
-	return conv.FromConnect(dst, topic, f.schema, raw)
+	dst = p.converted.room(dst, p.cost)
+	out, after, err = conv.FromConnect(dst, topic, f.schema, raw)
+	p.converted.note(len(after) - len(dst))
+	return out, after, err
 }
 
 func (c *sourceConverter) headers(r *wire.SourceRecord, schemas *wire.SchemaTable, topic string, p *preparedBatch, dst []byte) ([]byte, error) {
-	if p.buffer == nil {
-		p.buffer = takeBuffer(p.cost)
-		dst = (*p.buffer)[:0]
-	}
+	dst = p.converted.room(dst, p.cost)
 	for rest := r.Headers; len(rest) > 0; {
 		var h wire.Header
 		var err error

@@ -17,8 +17,7 @@ import (
 // offsets, reference section 5.4.3 and KIP-910).
 func (c *sourceConverter) transformed(b *wire.SourceBatch) *preparedBatch {
 	p := &preparedBatch{kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost(), trace: c.trace}
-	p.buffer = takeBuffer(p.cost)
-	dst := (*p.buffer)[:0]
+	var dst []byte
 	c.transformAll(b)
 	defer c.batch.Reset()
 	c.offsets.reset()
@@ -30,8 +29,10 @@ func (c *sourceConverter) transformed(b *wire.SourceBatch) *preparedBatch {
 			p.skipped = append(p.skipped, i)
 			p.filtered++
 		} else {
-			var no refusal
-			if no, dst = c.appendTransformed(p, t, dst); no.err != nil && !c.skip(p, t, &r, b, cur.Seq(), no) {
+			dst = p.converted.room(dst, p.cost)
+			no, after := c.appendTransformed(p, t, dst)
+			p.converted.note(len(after) - len(dst))
+			if dst = after; no.err != nil && !c.skip(p, t, &r, b, cur.Seq(), no) {
 				break
 			}
 		}
@@ -39,7 +40,7 @@ func (c *sourceConverter) transformed(b *wire.SourceBatch) *preparedBatch {
 			c.offsets.note(r.SourcePartition, r.OffsetSchema, r.Offset)
 		}
 	}
-	*p.buffer = dst[:0]
+	p.converted.keep(dst)
 	p.bytes = p.kafka.Bytes()
 	p.offsets = c.offsets.list(b.Schemas())
 	return p
