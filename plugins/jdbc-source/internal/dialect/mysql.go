@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -422,9 +421,4 @@ func span(negative bool, parts [3]int64, nanos int64) time.Duration {
 		return -d
 	}
 	return d
-}
-
-// dial bounds the time of connecting to one host, so that the next one gets its turn.
-func dial(timeout time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	return (&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}).DialContext
 }
