@@ -114,6 +114,7 @@ type Database interface {
 	Quote(name string) string
 	TimeExpr(columns []string) string
 	TimeLiteral(t time.Time, zoned bool) string
+	TimeHint(columns []string, from, to time.Time) string
 	Quotient(column string, by int64) string
 	// OffsetNames are the names under which the offset of a table may be stored, the one to write first.
 	OffsetNames(t Table) []string

@@ -38,6 +38,9 @@ func quoteMySQL(name string) string { return "`" + strings.ReplaceAll(name, "`",
 
 func (m *mySQL) TimeExpr(columns []string) string { return coalesce(columns) }
 
+// TimeHint: TimeExpr of one column is the column, so its index serves.
+func (m *mySQL) TimeHint([]string, time.Time, time.Time) string { return "" }
+
 // TimeLiteral: the session's zone is UTC, in which TIMESTAMP columns are compared.
 func (m *mySQL) TimeLiteral(t time.Time, zoned bool) string {
 	loc := m.settings.Location

@@ -36,6 +36,9 @@ func (p *postgres) Quote(name string) string {
 
 func (p *postgres) TimeExpr(columns []string) string { return coalesce(columns) }
 
+// TimeHint: TimeExpr of one column is the column, so its index serves.
+func (p *postgres) TimeHint([]string, time.Time, time.Time) string { return "" }
+
 func coalesce(columns []string) string {
 	if len(columns) == 1 {
 		return columns[0]

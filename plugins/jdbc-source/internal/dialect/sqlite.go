@@ -40,6 +40,27 @@ func (s *sqliteDB) TimeExpr(columns []string) string {
 		" ELSE strftime('%Y-%m-%d %H:%M:%f', " + c + ") END)"
 }
 
+// TimeHint is what every row from one moment to another satisfies by its plain columns, for each class of storage: so an index on
+// them finds the few rows behind a position, among which TimeExpr decides. A text begins with a date that is at most a day away from
+// that in UTC, whatever its zone. A number is milliseconds, and one that SQLite takes for a day of the Julian period, like bytes, must not
+// be left out silently, because reading it tells what is wrong.
+func (s *sqliteDB) TimeHint(columns []string, from, to time.Time) string {
+	const slack = time.Second // of the rounding to milliseconds
+	julian := func(t time.Time) string {
+		return strconv.FormatFloat(float64(t.UnixMilli())/86_400_000+2440587.5, 'f', 6, 64)
+	}
+	early, late := from.Add(-slack), to.Add(slack)
+	var ranges []string
+	for _, c := range columns {
+		ranges = append(ranges,
+			c+" BETWEEN "+strconv.FormatInt(early.UnixMilli(), 10)+" AND "+strconv.FormatInt(late.UnixMilli(), 10),
+			c+" BETWEEN '"+from.UTC().AddDate(0, 0, -1).Format(time.DateOnly)+"' AND '"+to.UTC().AddDate(0, 0, 2).Format(time.DateOnly)+"'",
+			c+" BETWEEN "+julian(early)+" AND "+julian(late),
+			c+" >= x''")
+	}
+	return "(" + strings.Join(ranges, " OR ") + ")"
+}
+
 // TimeLiteral: numbers are moments in UTC, texts are in db.timezone; a database has one of them, and a text that says no
 // zone is what SQLite writes itself, in UTC.
 func (s *sqliteDB) TimeLiteral(t time.Time, _ bool) string {

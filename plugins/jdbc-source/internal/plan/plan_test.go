@@ -12,6 +12,13 @@ type plain struct{}
 
 func (plain) TimeExpr(c []string) string { return strings.Join(c, "|") }
 
+func (plain) TimeHint(c []string, from, to time.Time) string {
+	if len(c) < 2 {
+		return ""
+	}
+	return "near(" + strings.Join(c, "|") + ", " + from.Format("15") + ", " + to.Format("15") + ")"
+}
+
 func (plain) TimeLiteral(t time.Time, _ bool) string { return "'" + t.Format("15:04:05.000000") + "'" }
 
 func (plain) Quotient(c string, _ int64) string { return c + "/k" }
@@ -33,6 +40,10 @@ func TestTheNextQueryOfEachMode(t *testing.T) {
 		{"a share", Spec{Mode: Incrementing, From: "t", Inc: "k", Split: Split{Index: 1, Count: 3, Keys: 10}}, Position{}, "SELECT * FROM t WHERE ((k/k) % 3 + 3) % 3 = 1 ORDER BY k"},
 		{"timestamp, first", Spec{Mode: Timestamp, From: "t", Times: []string{"a", "b"}}, Position{}, "SELECT * FROM t WHERE a|b < '11:00:00.000000' AND a|b IS NOT NULL ORDER BY a|b"},
 		{"timestamp is not paged", Spec{Mode: Timestamp, From: "t", Times: []string{"a"}, PageRows: 5}, Position{HasTime: true, Time: at}, "SELECT * FROM t WHERE a < '11:00:00.000000' AND a > '10:00:00.000000' ORDER BY a"},
+		{
+			"timestamp with a hint for an index", Spec{Mode: Timestamp, From: "t", Times: []string{"a", "b"}}, Position{HasTime: true, Time: at},
+			"SELECT * FROM t WHERE a|b < '11:00:00.000000' AND a|b > '10:00:00.000000' AND near(a|b, 10, 11) ORDER BY a|b",
+		},
 		{
 			"both",
 			Spec{Mode: TimestampIncrementing, From: "t", Times: []string{"a"}, Inc: "k", PageRows: 5},

@@ -43,6 +43,9 @@ type Renderer interface {
 	// TimeExpr is the moment of a row: the first of the (quoted) columns that is not null, in a form that compares
 	// with TimeLiteral.
 	TimeExpr(columns []string) string
+	// TimeHint is a condition that every row holds whose moment is at least from and before to, such that an index can serve it;
+	// empty where TimeExpr itself can be found by an index.
+	TimeHint(columns []string, from, to time.Time) string
 	// TimeLiteral is a moment as text of a query. zoned says that the columns know their time zone.
 	TimeLiteral(t time.Time, zoned bool) string
 	// Quotient is the whole quotient of a column and a constant.
@@ -104,6 +107,9 @@ func Next(s Spec, pos Position, end time.Time, r Renderer) Query {
 					"("+expr+" > "+last+" OR "+s.Inc+" > "+strconv.FormatInt(pos.Inc, 10)+")")
 			default:
 				where = append(where, expr+" > "+last)
+			}
+			if hint := r.TimeHint(s.Times, pos.Time, end); hint != "" {
+				where = append(where, hint)
 			}
 		} else {
 			where = append(where, expr+" IS NOT NULL")
