@@ -56,6 +56,7 @@ type config struct {
 	Delay       time.Duration `config:"timestamp.delay.interval.ms" default:"0" min:"0" importance:"high" group:"Reading" doc:"How many milliseconds a row must be old to be read, so that earlier transactions can still be committed."`
 	Prefix      string        `config:"topic.prefix" required:"true" importance:"high" group:"Records" doc:"What the name of the table is put behind to name the topic; with a query, the topic."`
 	Zone        string        `config:"db.timezone" default:"UTC" group:"Records" doc:"The time zone of columns without one, for example Europe/Berlin."`
+	Calendar    string        `config:"date.calendar.system" default:"LEGACY" valid:"LEGACY,PROLEPTIC_GREGORIAN" anycase:"true" importance:"low" group:"Records" doc:"How dates and moments before 15 October 1582 are counted: LEGACY as java.util.Date does, by the Julian calendar, so that a reader in Java sees the date of the column; PROLEPTIC_GREGORIAN by the Gregorian calendar throughout, as the databases, ISO 8601 and java.time do."`
 	Numeric     *string       `config:"numeric.mapping" group:"Records" doc:"How decimal columns are mapped: none (Decimal), precision_only (whole numbers where the scale is 0), best_fit (and FLOAT64 up to 18 digits), best_fit_eager_double (FLOAT64 wherever there is a scale)."`
 	NumericOld  bool          `config:"numeric.precision.mapping" default:"false" importance:"low" group:"Records" doc:"true is numeric.mapping=precision_only (deprecated)."`
 	Granularity string        `config:"timestamp.granularity" default:"connect_logical" valid:"connect_logical,micros_long,nanos_long,micros_string,nanos_string,micros_iso_datetime_string,nanos_iso_datetime_string" anycase:"true" importance:"low" group:"Records" doc:"What moments become: connect_logical (Timestamp in milliseconds, what is below is cut off), micros_long, nanos_long, micros_string, nanos_string, micros_iso_datetime_string or nanos_iso_datetime_string, which lose nothing."`
@@ -76,7 +77,6 @@ var foreign = []connect.ConfigKey{
 	connect.IdleKey("table.monitoring.startup.polling.limit.ms", "the tables are listed when the connector starts"),
 	connect.IdleKey("max.buffer.size", "rows go from the query into a batch of batch.max.rows, nothing else is buffered"),
 	connect.IdleKey("poll.linger.ms", "a batch is handed on as soon as it has rows"),
-	connect.IdleKey("date.calendar.system", "dates are counted by the Gregorian calendar throughout (PROLEPTIC_GREGORIAN); LEGACY differs before 15 October 1582"),
 }
 
 // families are the beginnings of the keys of JDBC connectors.
@@ -188,13 +188,17 @@ func (c *config) database() (dialect.Database, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	calendar := dialect.Hybrid
+	if strings.EqualFold(c.Calendar, "PROLEPTIC_GREGORIAN") {
+		calendar = dialect.Proleptic
+	}
 	never := c.Quote == "never"
 	if c.QuoteAiven != nil {
 		never = !*c.QuoteAiven
 	}
 	return dialect.Open(dialect.Options{
 		URL: c.URL, User: c.User, Password: c.Password.Reveal(), Dialect: c.Dialect, Isolation: c.Isolation, QuoteNever: never,
-		Settings: dialect.Settings{Numeric: mapping, Granularity: g, Location: loc},
+		Settings: dialect.Settings{Numeric: mapping, Granularity: g, Calendar: calendar, Location: loc},
 	})
 }
 

@@ -58,7 +58,7 @@ func TestConfigurationsOfOtherConnectorsWorkUnchanged(t *testing.T) {
 			require.Empty(t, (&connector{}).Validate(t.Context(), full), name)
 			want := []string(nil)
 			if name == "confluent" {
-				want = []string{"date.calendar.system", "max.buffer.size", "poll.linger.ms", "table.monitoring.startup.polling.limit.ms"}
+				want = []string{"max.buffer.size", "poll.linger.ms", "table.monitoring.startup.polling.limit.ms"}
 			}
 			told := definition().Unused(full, families...)
 			require.Len(t, told, len(want), name)
@@ -99,7 +99,7 @@ func TestKeysThatCannotBeHonouredAreRefused(t *testing.T) {
 	for key, value := range map[string]string{
 		"jdbc.credentials.provider.class": "com.example.Provider", "query.parameters": "INCREMENTING_OFFSET", "incrementing.relaxed.monotonic": "true",
 		"connection.oracle.use.defaults": "true", "table.split": "2", "transaction.isolation.mode": "SQL_SERVER_SNAPSHOT", "db.timezone": "Mars/Olympus",
-		"mode": "backwards", "table.include.list": "(", "incrementing.column.mapping": "r", "numeric.mapping": "worst",
+		"date.calendar.system": "MAYAN", "mode": "backwards", "table.include.list": "(", "incrementing.column.mapping": "r", "numeric.mapping": "worst",
 	} {
 		cfg := connect.Config{"connection.url": "jdbc:sqlite:/x.db", "mode": "timestamp", "timestamp.column.name": "changed", "topic.prefix": "t"}.With(key, value)
 		issues := definition().Validate(cfg)

@@ -63,6 +63,8 @@ func checkTypes(t *testing.T, db database, cases []typeCase) {
 	}
 }
 
+var proleptic = []string{"date.calendar.system", "PROLEPTIC_GREGORIAN"}
+
 func TestPostgreSQLTypesValueByValue(t *testing.T) {
 	db := newPostgres(t)
 	db.exec(t, "CREATE TYPE mood AS ENUM ('sad', 'happy')", "CREATE DOMAIN positive AS int CHECK (VALUE > 0)", "CREATE TYPE pair AS (a int, b text)")
@@ -109,6 +111,9 @@ func postgresTypes() []typeCase {
 		{column: "bit varying", value: "B'001'", schema: data.OptionalStringSchema, want: "001"},
 		{column: "interval", value: "'1 year 2 mons -3 days 04:05:06.789'", schema: data.OptionalStringSchema, want: "P1Y2M-3DT4H5M6.789S"},
 		{column: "date", value: "'1969-12-31'", schema: data.OptionalDateSchema, want: moment("1969-12-31T00:00:00Z")},
+		{column: "date", value: "'0001-01-01'", schema: data.OptionalDateSchema, want: moment("0001-01-01T00:00:00Z").AddDate(0, 0, -2)},
+		{column: "date", value: "'0001-01-01'", schema: data.OptionalDateSchema, want: moment("0001-01-01T00:00:00Z"), more: proleptic},
+		{column: "date[]", value: "'{1500-01-01}'", schema: array(data.OptionalDateSchema), want: []any{moment("1500-01-10T00:00:00Z")}},
 		{column: "date", value: "'infinity'", schema: data.OptionalDateSchema, want: data.FromDays(math.MaxInt32)},
 		{column: "date", value: "'-infinity'", schema: data.OptionalDateSchema, want: data.FromDays(math.MinInt32)},
 		{column: "time", value: "'23:59:59.999'", schema: data.OptionalTimeSchema, want: moment("1970-01-01T23:59:59.999Z")},
@@ -120,6 +125,9 @@ func postgresTypes() []typeCase {
 		{column: "timestamp", value: "'1960-01-01 00:00:00.000001'", schema: data.OptionalInt64Schema, want: moment("1960-01-01T00:00:00.000001Z").UnixMicro(), more: micros},
 		{column: "timestamp", value: "'2024-07-01 12:00:00.123456'", schema: data.OptionalStringSchema, want: "2024-07-01T12:00:00.123456Z", more: []string{"timestamp.granularity", "nanos_iso_datetime_string"}},
 		{column: "timestamptz", value: "'2024-07-01 12:00:00+02'", schema: data.OptionalTimestampSchema, want: moment("2024-07-01T10:00:00Z"), more: []string{"db.timezone", "Asia/Tokyo"}},
+		{column: "timestamp", value: "'1500-01-01 00:00:00.000001'", schema: data.OptionalStringSchema, want: "1500-01-10T00:00:00.000001Z", more: []string{"timestamp.granularity", "nanos_iso_datetime_string"}},
+		{column: "timestamptz", value: "'1500-01-01 00:00:00+00'", schema: data.OptionalTimestampSchema, want: moment("1500-01-10T00:00:00Z")},
+		{column: "timestamptz", value: "'1500-01-01 00:00:00+00'", schema: data.OptionalTimestampSchema, want: moment("1500-01-01T00:00:00Z"), more: proleptic},
 		{column: "timestamptz", value: "'infinity'", schema: data.OptionalTimestampSchema, want: data.FromMillis(9223372036825200000)},
 		{column: "timestamptz", value: "'-infinity'", schema: data.OptionalInt64Schema, want: int64(math.MinInt64), more: micros},
 		{column: "inet", value: "'192.168.0.1/24'", schema: data.OptionalStringSchema, want: "192.168.0.1/24"},
@@ -203,7 +211,10 @@ func mariadbTypes() []typeCase {
 		{column: "UUID", value: "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", schema: data.OptionalStringSchema, want: "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
 		{column: "INET6", value: "'::1'", schema: data.OptionalStringSchema, want: "::1"},
 		{column: "YEAR", value: "2155", schema: data.OptionalInt32Schema, want: int32(2155)},
-		{column: "DATE", value: "'1000-01-01'", schema: data.OptionalDateSchema, want: moment("1000-01-01T00:00:00Z")},
+		{column: "DATE", value: "'1000-01-01'", schema: data.OptionalDateSchema, want: moment("1000-01-06T00:00:00Z")},
+		{column: "DATE", value: "'1000-01-01'", schema: data.OptionalDateSchema, want: moment("1000-01-01T00:00:00Z"), more: proleptic},
+		{column: "DATETIME", value: "'1582-10-04 23:59:59'", schema: data.OptionalTimestampSchema, want: moment("1582-10-14T23:59:59Z")},
+		{column: "DATETIME", value: "'1582-10-04 23:59:59'", schema: data.OptionalTimestampSchema, want: moment("1582-10-04T23:59:59Z"), more: proleptic},
 		{column: "TIME", value: "'23:59:59'", schema: data.OptionalTimeSchema, want: moment("1970-01-01T23:59:59Z")},
 		{column: "TIME(6)", value: "'-838:59:58.999999'", schema: data.OptionalInt64Schema, want: -(int64(838*3600+59*60+58)*1e6 + 999999), more: micros},
 		{column: "DATETIME(3)", value: "'1960-02-29 12:34:56.789'", schema: data.OptionalTimestampSchema, want: moment("1960-02-29T12:34:56.789Z")},
@@ -231,6 +242,9 @@ func sqliteTypes() []typeCase {
 		{column: "DECIMAL(10,2)", value: "12345678.25", schema: data.OptionalDecimalSchema(2), want: decimal("12345678.25")},
 		{column: "NUMERIC", value: "9007199254740993", schema: data.OptionalStringSchema, want: "9007199254740993"},
 		{column: "DATE", value: "'2024-02-29'", schema: data.OptionalDateSchema, want: moment("2024-02-29T00:00:00Z")},
+		{column: "DATE", value: "'1500-01-01'", schema: data.OptionalDateSchema, want: moment("1500-01-10T00:00:00Z")},
+		{column: "DATETIME", value: "'1500-01-01 12:00:00'", schema: data.OptionalTimestampSchema, want: moment("1500-01-10T12:00:00Z")},
+		{column: "DATETIME", value: "'1500-01-01 12:00:00'", schema: data.OptionalTimestampSchema, want: moment("1500-01-01T12:00:00Z"), more: proleptic},
 		{column: "DATETIME", value: "'2024-02-29 12:34:56.789'", schema: data.OptionalTimestampSchema, want: moment("2024-02-29T12:34:56.789Z")},
 		{column: "TIMESTAMP", value: "1709210096789", schema: data.OptionalTimestampSchema, want: moment("2024-02-29T12:34:56.789Z")},
 		{column: "TINYINT", value: "7", schema: data.OptionalInt64Schema, want: int64(7)},

@@ -77,6 +77,7 @@ func (t Table) String() string {
 type Settings struct {
 	Numeric     NumericMapping
 	Granularity Granularity
+	Calendar    Calendar
 	// Location is the zone of times without a zone (db.timezone).
 	Location *time.Location
 }
@@ -113,8 +114,8 @@ type Database interface {
 	// Quote quotes a name.
 	Quote(name string) string
 	TimeExpr(columns []string) string
-	TimeLiteral(t time.Time, zoned bool) string
 	TimeHint(columns []string, from, to time.Time) string
+	TimeLiteral(t time.Time, zoned bool) string
 	Quotient(column string, by int64) string
 	// OffsetNames are the names under which the offset of a table may be stored, the one to write first.
 	OffsetNames(t Table) []string

@@ -300,7 +300,7 @@ func (m *mySQL) column(c Column, precision, scale int64) driverColumn {
 			if err != nil {
 				return dst, err
 			}
-			return g.appendTimestamp(dst, t)
+			return g.appendTimestamp(dst, m.settings.Calendar.moment(t, loc))
 		})
 		d.moment = moment
 		return d
@@ -340,15 +340,7 @@ func (m *mySQL) encodeDate(dst []byte, v driver.Value) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	return data.AppendLong(dst, floorDays(t)), nil
-}
-
-func floorDays(t time.Time) int64 {
-	s := t.Unix()
-	if s%86400 < 0 {
-		return s/86400 - 1
-	}
-	return s / 86400
+	return data.AppendLong(dst, m.settings.Calendar.days(floorDays(t))), nil
 }
 
 func (m *mySQL) moment(loc *time.Location) func(driver.Value) (time.Time, error) {

@@ -23,6 +23,8 @@ const (
 	oidUUID, oidJSONB                                                = 2950, 3802
 	pgEpochDays                                                int64 = 10957     // 2000-01-01
 	pgEpochSeconds                                             int64 = 946684800 // 2000-01-01
+	// pgGregorianMicros is a day behind 15 October 1582: from then on every zone counts by the Gregorian calendar.
+	pgGregorianMicros = (gregorianDay + 1 - pgEpochDays) * secondsPerDay * 1_000_000
 	// PGDATE infinity: the values that PostgreSQL's JDBC driver gives for infinite moments, in milliseconds.
 	infinityMillis, minusInfinityMillis int64 = 9223372036825200000, -9223372036832400000
 )
@@ -154,7 +156,7 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 	case oidChar, oidName, oidText, oidBpchar, oidVarchar, oidXML, oidJSON:
 		return pgCodec{schema: data.NewPrimitive(data.String), binary: true, quick: quickBytes, encode: pgText}
 	case oidDate:
-		return pgCodec{schema: data.NewDate(), binary: true, encode: pgDate, moment: func(raw []byte) (time.Time, error) {
+		return pgCodec{schema: data.NewDate(), binary: true, encode: pgDate(s.Calendar), moment: func(raw []byte) (time.Time, error) {
 			if len(raw) != 4 {
 				return time.Time{}, errTorn
 			}
@@ -177,7 +179,7 @@ func pgCodecOf(oid uint32, modifier int32, s Settings) pgCodec {
 		if oid == oidTimestamptz {
 			loc = time.UTC
 		}
-		return pgCodec{schema: g.timestampSchema(), binary: true, encode: pgTimestamp(g, loc), moment: func(raw []byte) (time.Time, error) {
+		return pgCodec{schema: g.timestampSchema(), binary: true, encode: pgTimestamp(s, loc), moment: func(raw []byte) (time.Time, error) {
 			return pgMoment(raw, loc)
 		}}
 	}
@@ -205,15 +207,17 @@ func appendUUID(dst, raw []byte) []byte {
 }
 
 // pgDate keeps the infinities as the largest and smallest day, as PostgreSQL itself does; no real date is there.
-func pgDate(dst, raw []byte) ([]byte, error) {
-	if len(raw) != 4 {
-		return dst, errTorn
+func pgDate(c Calendar) func(dst, raw []byte) ([]byte, error) {
+	return func(dst, raw []byte) ([]byte, error) {
+		if len(raw) != 4 {
+			return dst, errTorn
+		}
+		days := int64(int32(binary.BigEndian.Uint32(raw)))
+		if days != math.MaxInt32 && days != math.MinInt32 {
+			days = c.days(days + pgEpochDays)
+		}
+		return data.AppendLong(dst, days), nil
 	}
-	days := int64(int32(binary.BigEndian.Uint32(raw)))
-	if days != math.MaxInt32 && days != math.MinInt32 {
-		days += pgEpochDays
-	}
-	return data.AppendLong(dst, days), nil
 }
 
 func pgMoment(raw []byte, loc *time.Location) (time.Time, error) {
@@ -225,7 +229,8 @@ func pgMoment(raw []byte, loc *time.Location) (time.Time, error) {
 	return wallTime(loc, time.Unix(seconds+pgEpochSeconds, rest*1000).UTC()), nil
 }
 
-func pgTimestamp(g Granularity, loc *time.Location) func(dst, raw []byte) ([]byte, error) {
+func pgTimestamp(s Settings, loc *time.Location) func(dst, raw []byte) ([]byte, error) {
+	g := s.Granularity
 	return func(dst, raw []byte) ([]byte, error) {
 		if len(raw) != 8 {
 			return dst, errTorn
@@ -235,7 +240,7 @@ func pgTimestamp(g Granularity, loc *time.Location) func(dst, raw []byte) ([]byt
 			return g.appendInfinity(dst, 1), nil
 		case micros == math.MinInt64:
 			return g.appendInfinity(dst, -1), nil
-		case g == ConnectLogical && loc == time.UTC:
+		case g == ConnectLogical && loc == time.UTC && micros >= pgGregorianMicros:
 			millis := micros / 1000
 			if micros%1000 < 0 {
 				millis--
@@ -243,7 +248,7 @@ func pgTimestamp(g Granularity, loc *time.Location) func(dst, raw []byte) ([]byt
 			return data.AppendLong(dst, millis+pgEpochSeconds*1000), nil
 		}
 		t, _ := pgMoment(raw, loc)
-		return g.appendTimestamp(dst, t)
+		return g.appendTimestamp(dst, s.Calendar.moment(t, loc))
 	}
 }
 

@@ -240,7 +240,7 @@ func (s *sqliteDB) column(c Column, sample driver.Value) driverColumn {
 			if !t.Equal(t.Truncate(day)) {
 				return dst, fmt.Errorf("%s is no date, it has a time", t.Format(time.RFC3339Nano))
 			}
-			return data.AppendLong(dst, floorDays(t)), nil
+			return data.AppendLong(dst, s.settings.Calendar.days(floorDays(t))), nil
 		})
 		d.moment = sqliteMoment
 		return d
@@ -251,7 +251,7 @@ func (s *sqliteDB) column(c Column, sample driver.Value) driverColumn {
 			if err != nil {
 				return dst, err
 			}
-			return g.appendTimestamp(dst, t)
+			return g.appendTimestamp(dst, s.settings.Calendar.moment(t, time.UTC))
 		})
 		d.moment = sqliteMoment
 		return d
