@@ -86,8 +86,10 @@ func (s *StatusTopic) apply(records []kafka.LogRecord) {
 		if len(s.pending[key]) > 0 {
 			continue
 		}
-		s.remember(context.Background(), Record{r.Key, r.Value})
-		s.repeat(Record{r.Key, r.Value})
+		if e, ok := s.read(Record{r.Key, r.Value}); ok {
+			s.remember(context.Background(), e)
+			s.repeat(key, e)
+		}
 		if connector, ok := topicForgotten(Record{r.Key, r.Value}); ok {
 			forgotten[connector] = struct{}{}
 		}
@@ -113,16 +115,15 @@ func topicForgotten(r Record) (connector string, ok bool) {
 }
 
 // repeat writes this worker's status again if what was read hides it, though the work still runs here.
-func (s *StatusTopic) repeat(r Record) {
-	e, err := parseStatusRecord(r)
-	if err != nil || e.topic != nil || len(s.own) == 0 {
+func (s *StatusTopic) repeat(key string, e statusEvent) {
+	if e.topic != nil || len(s.own) == 0 {
 		return
 	}
 	if e.deleted {
-		s.disown(e, string(r.Key))
+		s.disown(e, key)
 		return
 	}
-	own, ours := s.own[string(r.Key)]
+	own, ours := s.own[key]
 	if !ours || s.place.Leased == nil {
 		return
 	}
@@ -131,7 +132,7 @@ func (s *StatusTopic) repeat(r Record) {
 	case claimNothing:
 		return
 	case claimOvertaken:
-		delete(s.own, string(r.Key))
+		delete(s.own, key)
 		return
 	case claimLate:
 	}
@@ -139,10 +140,9 @@ func (s *StatusTopic) repeat(r Record) {
 		return
 	}
 	own.Generation = generation
+	r := ConnectorStatusRecord(e.connector, own)
 	if e.task != nil {
 		r = TaskStatusRecord(*e.task, own)
-	} else {
-		r = ConnectorStatusRecord(e.connector, own)
 	}
 	if err := s.send(s.ctx, r); err != nil {
 		s.clients.log().Warn("a status that another worker's late one hides could not be written again", "error", err)
@@ -183,16 +183,17 @@ func (s *StatusTopic) settle(key string, value []byte, earlier bool) {
 	s.pending[key] = p
 }
 
-// remember takes a record into the cache.
-func (s *StatusTopic) remember(ctx context.Context, r Record) {
+// read says what a record means; not ok when it means nothing here.
+func (s *StatusTopic) read(r Record) (e statusEvent, ok bool) {
 	e, err := parseStatusRecord(r)
-	if errors.Is(err, errForeignRecord) {
-		return
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errForeignRecord) {
 		s.clients.log().Warn("ignored a record of the status topic", "key", string(r.Key), "error", err)
-		return
 	}
+	return e, err == nil
+}
+
+// remember takes what a record means into the cache.
+func (s *StatusTopic) remember(ctx context.Context, e statusEvent) {
 	switch {
 	case e.topic != nil && e.deleted:
 		s.cache.forgetTopic(e.topic.Connector, e.topic.Topic)
@@ -228,7 +229,9 @@ func (s *StatusTopic) writeSafe(ctx context.Context, may func() bool, r Record) 
 		return s.send(ctx, r)
 	}
 	delete(s.own, string(r.Key))
-	s.remember(ctx, r)
+	if e, ok := s.read(r); ok {
+		s.remember(ctx, e)
+	}
 	s.late[string(r.Key)] = r
 	if !s.sending && s.ctx.Err() == nil {
 		s.sending = true
@@ -278,13 +281,11 @@ func (s *StatusTopic) mayOverwrite(r Record) bool {
 }
 
 // note remembers what this worker has said of a connector or task.
-func (s *StatusTopic) note(r Record) {
-	e, err := parseStatusRecord(r)
-	if err != nil || e.topic != nil {
+func (s *StatusTopic) note(key string, e statusEvent) {
+	if e.topic != nil {
 		return
 	}
-	key := string(r.Key)
-	if r.Value == nil || e.status.State == StateUnassigned || e.status.State == StateDestroyed {
+	if e.deleted || e.status.State == StateUnassigned || e.status.State == StateDestroyed {
 		delete(s.own, key)
 		return
 	}
@@ -299,8 +300,10 @@ func (s *StatusTopic) send(ctx context.Context, records ...Record) error {
 	for _, r := range records {
 		delete(s.late, string(r.Key)) // this one is newer
 		s.pending[string(r.Key)] = append(s.pending[string(r.Key)], r.Value)
-		s.note(r)
-		s.remember(ctx, r)
+		if e, ok := s.read(r); ok {
+			s.note(string(r.Key), e)
+			s.remember(ctx, e)
+		}
 	}
 	// Within the lock, so that the topic has the order of the cache; and not bound
 	// to the caller's time, because the caller does not wait for it.
