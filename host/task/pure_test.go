@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -227,4 +228,23 @@ func TestSegmentsFindRecordsByTheirSequenceNumber(t *testing.T) {
 	_, offset, ok := s.find(12)
 	require.True(t, ok)
 	require.EqualValues(t, 205, offset)
+}
+
+// The offsets of many tasks are stored at the same moments, whenever each of them has started.
+func TestTasksShareTheMomentsOfTheirFlushes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		interval := time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "interval"))
+		now := time.Unix(0, rapid.Int64Range(0, 1<<61).Draw(t, "now"))
+		at := flushAfter(now, interval)
+		require.True(t, at.After(now))
+		require.False(t, at.After(now.Add(interval)))
+		step := interval / flushMoments
+		require.GreaterOrEqual(t, at.Sub(now), interval-step)
+		if step > 0 {
+			require.True(t, at.Equal(at.Truncate(step)))
+		}
+	})
+	now := time.Now()
+	require.Equal(t, flushAfter(now, time.Minute).Sub(now), flushAfter(now.Round(0), time.Minute).Sub(now.Round(0)))
+	require.Contains(t, flushAfter(now, time.Minute).String(), "m=", "a step of the clock moves no flush")
 }

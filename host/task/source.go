@@ -229,7 +229,7 @@ func (r *sourceRun) publish() {
 
 // loop is the owner goroutine: one event at a time until the task is over.
 func (r *sourceRun) loop() {
-	r.nextFlush = time.Now().Add(r.cfg.Timing.OffsetFlushInterval)
+	r.nextFlush = flushAfter(time.Now(), r.cfg.Timing.OffsetFlushInterval)
 	timer := time.NewTimer(time.Until(r.nextFlush))
 	defer timer.Stop()
 	for r.life.phase != phaseOver {
@@ -470,7 +470,7 @@ func (r *sourceRun) obey() {
 // tick is the timer: the flush interval or the end of a phase.
 func (r *sourceRun) tick(now time.Time) {
 	if !now.Before(r.nextFlush) {
-		r.nextFlush = now.Add(r.cfg.Timing.OffsetFlushInterval)
+		r.nextFlush = flushAfter(now, r.cfg.Timing.OffsetFlushInterval)
 		r.tolerated = 0
 		r.flush()
 	}

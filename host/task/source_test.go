@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -528,4 +529,23 @@ func TestSourceGivesAllCreditBack(t *testing.T) {
 	eventually(t, "all credit", func() bool { b.stream.mu.Lock(); defer b.stream.mu.Unlock(); return b.stream.credits == cost })
 	b.task.Stop()
 	require.NoError(t, b.wait(t))
+}
+
+// A frame after the half-close ends the stream for gRPC, and with it the Stop of the task's author.
+func TestSourceSendsNothingBehindTheClose(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	committed := make(chan int, 1)
+	b := startSource(t, addr, func(cfg *SourceConfig, s *scriptedSource) {
+		s.onCloseSend = func(s *scriptedSource) {
+			_ = s.record(func() { committed <- len(s.commits) })
+			time.AfterFunc(5*cfg.Timing.OffsetFlushInterval, func() { s.end(io.EOF) }) // its Stop takes longer than that
+		}
+	})
+	b.stream.emit(plugin.Started{})
+	p := b.stream.partition(t, map[string]any{"file": "a"})
+	b.stream.lines(t, "out", "line", p, 1)
+	eventually(t, "a commit", func() bool { return b.stream.lastCommit() == 1 })
+	b.task.Stop()
+	require.NoError(t, b.wait(t))
+	require.Len(t, b.stream.commits, <-committed)
 }

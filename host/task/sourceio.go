@@ -346,7 +346,7 @@ func (r *sourceRun) answerOffsets(q plugin.ReadOffsets) {
 		ctx, cancel := context.WithTimeout(r.runCtx, offsetReadTimeout)
 		defer cancel()
 		offsets, err := r.book.read(ctx, q.Partitions)
-		if err != nil {
+		if err != nil && r.runCtx.Err() == nil {
 			r.logger.Error("cannot read source offsets", "error", err)
 		}
 		_ = r.stream.SendOffsets(q.RequestID, offsets, err) // a stream that is over is the reader's news
@@ -359,9 +359,25 @@ const offsetReadTimeout = 30 * time.Second
 // flushRetryDelay is the pause after a failed flush of a task that is ending.
 const flushRetryDelay = 200 * time.Millisecond
 
+// flushMoments is how many moments of an interval there are at which tasks store their offsets.
+const flushMoments = 100
+
+// flushAfter is when a task stores its offsets next: within the interval, at a moment that it shares with other tasks, of
+// other workers too. The offsets of thousands of tasks then go to Kafka, and from there to all workers, in few requests. Pure.
+func flushAfter(now time.Time, interval time.Duration) time.Time {
+	at := now.Add(interval)
+	if step := interval / flushMoments; step > 0 {
+		at = at.Add(-at.Sub(at.Truncate(step))) // not the truncated time itself: it has lost the monotonic clock
+	}
+	return at
+}
+
 // flush stores what is committable, beside the owner. Without anything new it
 // sends the last Commit again, so that one that was lost starves nobody.
 func (r *sourceRun) flush() {
+	if r.life.phase >= phaseClosing { // a frame behind the close would cut the task's Stop short
+		return
+	}
 	if r.tx != nil {
 		r.endTransaction()
 		r.sendCommit()

@@ -218,3 +218,15 @@ func TestErrorsAreCutAndClassed(t *testing.T) {
 	require.Nil(t, errorProto(nil))
 	require.NoError(t, errorFromProto(nil))
 }
+
+// Streams that have begun at any time send their heartbeats together.
+func TestStreamsShareTheMomentsOfTheirHeartbeats(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Unix(0, rapid.Int64Range(0, 1<<61).Draw(t, "now"))
+		wait := untilBeat(now)
+		at := now.Add(wait)
+		require.True(t, at.Equal(at.Truncate(beatStep)))
+		require.LessOrEqual(t, wait, wire.HeartbeatInterval)
+		require.Greater(t, wait, wire.HeartbeatInterval-beatStep)
+	})
+}

@@ -86,11 +86,21 @@ type lane[M any] interface {
 	wakeup() <-chan struct{}
 }
 
+// beatStep lies between the moments at which streams send their heartbeats.
+const beatStep = 100 * time.Millisecond
+
+// untilBeat is how long a stream waits for its next heartbeat: about wire.HeartbeatInterval, to a moment that it shares with
+// other streams. Frames of many streams that are written together cost a fraction of what they cost one by one. Pure.
+func untilBeat(now time.Time) time.Duration {
+	at := now.Add(wire.HeartbeatInterval)
+	return wire.HeartbeatInterval - at.Sub(at.Truncate(beatStep))
+}
+
 // run is the writer: control frames before data, heartbeats whatever user code does.
 func (o *outbox[M]) run(ctx context.Context, data lane[M]) error {
 	defer close(o.over)
-	tick := time.NewTicker(wire.HeartbeatInterval)
-	defer tick.Stop()
+	beat := time.NewTimer(untilBeat(time.Now()))
+	defer beat.Stop()
 	measures := time.NewTicker(metricsInterval)
 	defer measures.Stop()
 	var wake <-chan struct{}
@@ -120,7 +130,8 @@ func (o *outbox[M]) run(ctx context.Context, data lane[M]) error {
 			if err := o.sendLogs(); err != nil {
 				return err
 			}
-		case <-tick.C:
+		case now := <-beat.C:
+			beat.Reset(untilBeat(now))
 			if err := o.send(o.frames.heartbeat(o.calls.longest(time.Now()))); err != nil {
 				return err
 			}
