@@ -64,6 +64,7 @@ func (r *connectorRunner) once(ctx context.Context) error {
 	if err != nil {
 		return s.failure("connector "+r.name, err)
 	}
+	s.started()
 	r.tell(store.StateRunning, nil)
 	for {
 		select {

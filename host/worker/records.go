@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert"
@@ -37,14 +38,21 @@ func withEvolution(conv convert.Converter, part string, c *config.Connector, log
 
 // fullClass completes the alias of a converter: dead letters and logs name the Java class.
 func fullClass(class string) string {
-	simple := class[strings.LastIndexByte(class, '.')+1:]
-	for _, name := range convert.Names() {
-		if short := name[strings.LastIndexByte(name, '.')+1:]; short == simple || short == simple+"Converter" {
-			return name
-		}
+	if full, ok := fullClasses()[class[strings.LastIndexByte(class, '.')+1:]]; ok {
+		return full
 	}
 	return class
 }
+
+// fullClasses has the converters under their simple names, with and without "Converter".
+var fullClasses = sync.OnceValue(func() map[string]string {
+	classes := map[string]string{}
+	for _, name := range convert.Names() {
+		simple := name[strings.LastIndexByte(name, '.')+1:]
+		classes[simple], classes[strings.TrimSuffix(simple, "Converter")] = name, name
+	}
+	return classes
+})
 
 // deadLetters gives what opens the dead letter topic of a task, nil when it has none.
 func (r *taskRunner) deadLetters(s *share) (func(context.Context) (task.DeadLetters, error), error) {

@@ -166,7 +166,7 @@ func (r *runner) loop(once func(context.Context) (progress bool, err error), tol
 		var delay time.Duration
 		switch outcome(err, r.isStopping() || r.life.Err() != nil, r.takeRenewed()) {
 		case finish:
-			if err != nil {
+			if err != nil && !errors.Is(err, errStopping) {
 				r.logger.Warn("did not stop cleanly", "error", err)
 			}
 			return
@@ -208,6 +208,13 @@ type share struct {
 	resolved  plugin.Resolved
 	connector *config.Connector
 	masker    *config.Masker
+	started   func() // ends the turn of this start; nil without a process
+}
+
+// Release gives the share of the process back.
+func (s *share) Release() {
+	s.started()
+	s.Instance.Release()
 }
 
 // resolve finds the plugin of the class and reads the configuration.
@@ -219,8 +226,7 @@ func (r *runner) resolve(ctx context.Context) (*share, error) {
 		return nil, err
 	}
 	s := &share{resolved: resolved}
-	r.w.pace.do(func() { err = r.read(s) })
-	if err != nil {
+	if err := r.read(s); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -244,9 +250,23 @@ func (r *runner) read(s *share) error {
 	return nil
 }
 
-// acquire resolves the class, reads the configuration and takes a share of the
-// plugin's process. The caller releases it.
+// acquire waits for its turn, resolves the class, reads the configuration and takes a share of the
+// plugin's process. The caller releases it, and says when the start is over: share.started.
 func (r *runner) acquire(ctx context.Context) (*share, error) {
+	started, err := r.w.pace.begin(ctx, r.stopping)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.take(ctx)
+	if err != nil {
+		started()
+		return nil, err
+	}
+	s.started = started
+	return s, nil
+}
+
+func (r *runner) take(ctx context.Context) (*share, error) {
 	s, err := r.resolve(ctx)
 	if err != nil {
 		return nil, err

@@ -193,7 +193,7 @@ func (r *taskRunner) once(ctx context.Context) (progress bool, err error) {
 // build puts the task together from the configuration.
 func (r *taskRunner) build(s *share) (*closing, error) {
 	common := settings{
-		props: r.w.cfg.Settings.Providers.Resolve(r.props).Props, listener: &taskListener{r: r, masker: s.masker},
+		props: r.w.cfg.Settings.Providers.Resolve(r.props).Props, listener: &taskListener{r: r, share: s},
 		timing: task.Timing{
 			OffsetFlushInterval: r.w.cfg.Settings.OffsetFlushInterval, OffsetFlushTimeout: r.w.cfg.Settings.OffsetFlushTimeout,
 			GracefulTimeout: r.w.cfg.Settings.TaskShutdownTimeout,
@@ -258,7 +258,7 @@ func (r *taskRunner) buildSource(s *share, converters task.Converters, c setting
 	if r.w.cfg.ExactlyOnce != nil {
 		producer, err = r.fencedProducer(producerConfig, transactionalID)
 	} else {
-		r.w.pace.do(func() { producer, err = kafka.NewProducer(producerConfig) })
+		producer, err = kafka.NewProducer(producerConfig)
 	}
 	if err != nil {
 		release()
@@ -453,6 +453,7 @@ func (o *reopener) again(ctx context.Context, start plugin.SinkStart) (task.Sink
 		return nil, err
 	}
 	o.share = s
+	defer s.started()
 	return openSink(ctx, s, start)
 }
 
@@ -478,8 +479,8 @@ func (o *reopener) release() {
 
 // taskListener turns a task's news into the worker's.
 type taskListener struct {
-	r      *taskRunner
-	masker *config.Masker
+	r     *taskRunner
+	share *share
 }
 
 var _ task.Listener = (*taskListener)(nil)
@@ -490,8 +491,11 @@ var states = map[task.State]store.State{
 }
 
 func (l *taskListener) StateChanged(_ task.ID, state task.State, err error) {
+	if state != task.Starting {
+		l.share.started()
+	}
 	if s, ok := states[state]; ok {
-		l.r.tell(s, l.masker.Error(err))
+		l.r.tell(s, l.share.masker.Error(err))
 	}
 }
 
@@ -500,12 +504,12 @@ func (l *taskListener) TopicUsed(id task.ID, topic string) {
 }
 
 func (l *taskListener) Retrying(_ task.ID, err error, after time.Duration) {
-	masked := l.masker.Error(err)
+	masked := l.share.masker.Error(err)
 	if l.r.hinder(masked) {
 		l.r.logger.Warn("the task tries again after a failure that may pass, until it succeeds", "error", masked, "after", after)
 	}
 }
 
 func (l *taskListener) Measured(_ task.ID, samples []plugin.Metric) {
-	l.r.measured(samples, l.masker.Text)
+	l.r.measured(samples, l.share.masker.Text)
 }
