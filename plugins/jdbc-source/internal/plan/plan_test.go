@@ -41,7 +41,9 @@ func TestTheNextQueryOfEachMode(t *testing.T) {
 		{"timestamp, first", Spec{Mode: Timestamp, From: "t", Times: []string{"a", "b"}}, Position{}, "SELECT * FROM t WHERE a|b < '11:00:00.000000' AND a|b IS NOT NULL ORDER BY a|b"},
 		{"timestamp is not paged", Spec{Mode: Timestamp, From: "t", Times: []string{"a"}, PageRows: 5}, Position{HasTime: true, Time: at}, "SELECT * FROM t WHERE a < '11:00:00.000000' AND a > '10:00:00.000000' ORDER BY a"},
 		{
-			"timestamp with a hint for an index", Spec{Mode: Timestamp, From: "t", Times: []string{"a", "b"}}, Position{HasTime: true, Time: at},
+			"timestamp with a hint for an index",
+			Spec{Mode: Timestamp, From: "t", Times: []string{"a", "b"}},
+			Position{HasTime: true, Time: at},
 			"SELECT * FROM t WHERE a|b < '11:00:00.000000' AND a|b > '10:00:00.000000' AND near(a|b, 10, 11) ORDER BY a|b",
 		},
 		{
