@@ -172,13 +172,15 @@ const limit = 3 * time.Minute
 func (c *crowd) settle(since time.Time, workers ...*harness.Worker) (running, settled time.Duration, at census) {
 	c.t.Helper()
 	harness.Eventually(c.t, limit, "all connectors and tasks run, evenly", func() (bool, string) {
+		began := time.Now()
 		at = c.count(workers[0], workers)
+		look := time.Since(began)
 		if strings.HasPrefix(at.sample, "FAILED") {
 			c.t.Fatal(at.sample)
 		}
 		if len(at.connectors) < c.connectors || len(at.tasks) < c.connectors*c.tasks {
 			running = 0
-			<-time.After(100 * time.Millisecond)
+			<-time.After(max(100*time.Millisecond, 3*look)) // thousands of statuses are work for the worker and the test
 			return false, fmt.Sprintf("%d connectors and %d tasks run, others: %v; %s", len(at.connectors), len(at.tasks), at.others, at.sample)
 		}
 		if settled = time.Since(since); running == 0 {
