@@ -65,7 +65,7 @@ func (r *jsonReader) array(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	case '[':
 		start, n := len(dst), 0
 		for i = r.b.space(i + 1); r.b[i] != ']'; n++ {
-			if dst, err = r.value(dst, s.ValueSchema(), i); err != nil {
+			if dst, err = r.part(dst, s.ValueSchema(), i, "element of array "); err != nil {
 				return dst, err
 			}
 			if i = r.b.space(r.b.end(i)); r.b[i] == ',' {
@@ -77,7 +77,7 @@ func (r *jsonReader) array(dst []byte, s *data.Schema, i int) ([]byte, error) {
 		list := r.members(i)
 		dst = data.AppendBlockStart(dst, len(list))
 		for _, m := range list {
-			if dst, err = r.value(dst, s.ValueSchema(), m.at); err != nil {
+			if dst, err = r.part(dst, s.ValueSchema(), m.at, "element of array "); err != nil {
 				return dst, err
 			}
 		}
@@ -113,7 +113,7 @@ func (r *jsonReader) mapping(dst []byte, s *data.Schema, i int) (_ []byte, err e
 				dst = data.AppendPresence(dst, key, true)
 			}
 			dst = data.AppendBytes(dst, m.name)
-			if dst, err = r.value(dst, s.ValueSchema(), m.at); err != nil {
+			if dst, err = r.part(dst, s.ValueSchema(), m.at, "value of map "); err != nil {
 				return dst, err
 			}
 		}
@@ -157,11 +157,11 @@ func (r *jsonReader) tuple(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	if len(parts) != 2 {
 		return dst, dataError("Found invalid map entry, expected length 2 but found :%d", len(parts))
 	}
-	dst, err := r.value(dst, s.KeySchema(), parts[0])
+	dst, err := r.part(dst, s.KeySchema(), parts[0], "key of map ")
 	if err != nil {
 		return dst, err
 	}
-	return r.value(dst, s.ValueSchema(), parts[1])
+	return r.part(dst, s.ValueSchema(), parts[1], "value of map ")
 }
 
 func (r *jsonReader) structure(dst []byte, s *data.Schema, i int) ([]byte, error) {
@@ -223,5 +223,10 @@ func (r *jsonReader) field(dst []byte, f data.Field, at int) ([]byte, error) {
 	if r.isNullText(f.Schema, at) && !f.Schema.Optional() {
 		return dst, dataError("Invalid value: null used for required field: \"%s\", schema type: %s", f.Name, f.Schema.Type())
 	}
-	return r.value(dst, f.Schema, at)
+	before := r.lost
+	dst, err := r.value(dst, f.Schema, at)
+	if err == nil && before == nil && r.lost != nil {
+		err = r.lost.in(`field: "` + f.Name + `"`)
+	}
+	return dst, err
 }

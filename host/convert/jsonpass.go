@@ -67,7 +67,9 @@ func (c *jsonConverter) onePass(dst []byte, b jsonText) (schema *data.Schema, af
 	end := gaveUp
 	if !c.schemas {
 		if start := b.space(0); start < len(b) && b[start] != 'n' {
-			after, end = p.any(dst, start, 0)
+			if after, end = p.any(dst, start, 0); end != gaveUp && !b.ends(start, end) {
+				end = gaveUp
+			}
 		}
 		return nil, after, end != gaveUp
 	}
@@ -211,7 +213,7 @@ func (p *jsonPass) carefully(dst []byte, plan *passPlan, i, depth int) ([]byte, 
 		return dst, gaveUp
 	}
 	r := jsonReader{c: p.c, b: p.b}
-	if dst, err = r.value(dst, plan.schema, i); err != nil {
+	if dst, err = r.checked(dst, plan.schema, i); err != nil {
 		return dst, gaveUp
 	}
 	return dst, end

@@ -131,13 +131,16 @@ func (c *jsonConverter) payload(dst []byte, b jsonText, s *data.Schema, at int) 
 	}
 	if !s.Optional() && r.isNullText(s, at) {
 		// Java gives null under a required schema, which the wire cannot say.
+		if err := r.wrongLogical(s, at); err != nil {
+			return nil, dst, err
+		}
 		optional, err := s.ToBuilder().Optional().Build()
 		if err != nil {
 			return nil, dst, err
 		}
 		return optional, appendNull(dst, optional), nil
 	}
-	after, err := r.value(dst, s, at)
+	after, err := r.checked(dst, s, at)
 	if err != nil {
 		return nil, dst, err
 	}
@@ -146,8 +149,39 @@ func (c *jsonConverter) payload(dst []byte, b jsonText, s *data.Schema, at int) 
 
 // jsonReader transcodes accepted text into wire bytes.
 type jsonReader struct {
-	c *jsonConverter
-	b jsonText
+	c    *jsonConverter
+	b    jsonText
+	lost *lostValue
+}
+
+// lostValue is a required value that Java reads as null, such as a number under string, in an array or a map. Java looks
+// at what it has read only afterwards, so reading goes on: another error may come first.
+type lostValue struct {
+	where string // the containers around it, the innermost first
+	typ   data.Type
+}
+
+func (l *lostValue) in(name string) error {
+	return dataError("Invalid value: null used for required %s%s, schema type: %s", l.where, name, l.typ)
+}
+
+// checked writes the value at i, and fails if one was lost in it.
+func (r *jsonReader) checked(dst []byte, s *data.Schema, i int) ([]byte, error) {
+	dst, err := r.value(dst, s, i)
+	if err == nil && r.lost != nil {
+		err = r.lost.in("value")
+	}
+	return dst, err
+}
+
+// part writes a value of an array or a map.
+func (r *jsonReader) part(dst []byte, s *data.Schema, i int, of string) ([]byte, error) {
+	before := r.lost
+	dst, err := r.value(dst, s, i)
+	if before == nil && r.lost != nil {
+		r.lost.where += of
+	}
+	return dst, err
 }
 
 // nodeType is Jackson's name for the value at i.
@@ -201,14 +235,23 @@ func (r *jsonReader) wrongLogical(s *data.Schema, i int) error {
 	}
 	switch k := kindOf(s); s.Name() {
 	case data.TimestampName:
-		if k != kindTimestamp && !r.isIntegral(i) {
-			return dataError("Invalid type for Timestamp, underlying representation should be integral but was %s", r.nodeType(i))
+		if k != kindTimestamp {
+			return r.timestampIn(i)
 		}
 	case data.DateName, data.TimeName:
-		if k != kindDate && k != kindTime && !r.isIntegral(i) {
-			name := s.Name()[len("org.apache.kafka.connect.data."):]
-			return dataError("Invalid type for %s, underlying representation should be integer but was %s", name, r.nodeType(i))
+		if k != kindDate && k != kindTime {
+			_, err := r.dayOrTimeIn(s.Name()[len("org.apache.kafka.connect.data."):], i)
+			return err
 		}
+	case data.DecimalName:
+		if k == kindDecimal || r.isNumber(i) {
+			return nil
+		}
+		if r.b[i] != '"' {
+			return r.noDecimal(i)
+		}
+		_, err := r.unscaledIn(i)
+		return err
 	}
 	return nil
 }
@@ -233,7 +276,10 @@ func (r *jsonReader) value(dst []byte, s *data.Schema, i int) ([]byte, error) {
 		if s.Optional() {
 			return data.AppendPresence(dst, s, false), nil
 		}
-		return dst, dataError("Invalid value: null used for required field: null, schema type: %s", s.Type())
+		if r.lost == nil {
+			r.lost = &lostValue{typ: s.Type()}
+		}
+		return data.AppendBytes(data.AppendPresence(dst, s, true), nil), nil
 	}
 	dst = data.AppendPresence(dst, s, true)
 	switch kindOf(s) {
@@ -271,10 +317,7 @@ func (r *jsonReader) value(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	case kindDecimal:
 		return r.decimal(dst, s, i)
 	case kindTimestamp:
-		if !r.isIntegral(i) {
-			return dst, dataError("Invalid type for Timestamp, underlying representation should be integral but was %s", r.nodeType(i))
-		}
-		return data.AppendLong(dst, r.integer(i)), nil
+		return data.AppendLong(dst, r.integer(i)), r.timestampIn(i)
 	case kindDate:
 		return r.dayOrTime(dst, "Date", i)
 	default:
@@ -284,15 +327,30 @@ func (r *jsonReader) value(dst []byte, s *data.Schema, i int) ([]byte, error) {
 
 const millisPerDay = 24 * 60 * 60 * 1000
 
-func (r *jsonReader) dayOrTime(dst []byte, name string, i int) ([]byte, error) {
-	v, err := strconv.ParseInt(string(r.b[i:r.b.end(i)]), 10, 32)
-	if err != nil {
-		return dst, dataError("Invalid type for %s, underlying representation should be integer but was %s", name, r.nodeType(i))
+func (r *jsonReader) timestampIn(i int) error {
+	if !r.isIntegral(i) {
+		return dataError("Invalid type for Timestamp, underlying representation should be integral but was %s", r.nodeType(i))
 	}
-	if name == "Time" && (v < 0 || v > millisPerDay) {
-		return dst, dataError("Time values must use number of milliseconds greater than 0 and less than 86400000")
+	return nil
+}
+
+func (r *jsonReader) dayOrTime(dst []byte, name string, i int) ([]byte, error) {
+	v, err := r.dayOrTimeIn(name, i)
+	if err != nil {
+		return dst, err
 	}
 	return data.AppendLong(dst, v), nil
+}
+
+func (r *jsonReader) dayOrTimeIn(name string, i int) (int64, error) {
+	v, err := strconv.ParseInt(string(r.b[i:r.b.end(i)]), 10, 32)
+	if err != nil {
+		return 0, dataError("Invalid type for %s, underlying representation should be integer but was %s", name, r.nodeType(i))
+	}
+	if name == "Time" && (v < 0 || v > millisPerDay) {
+		return 0, dataError("Time values must use number of milliseconds greater than 0 and less than 86400000")
+	}
+	return v, nil
 }
 
 // integer is Java's longValue of a number: what does not fit wraps around, a
@@ -366,30 +424,43 @@ func (r *jsonReader) text(dst []byte, i int) []byte {
 	return data.AppendBytes(dst, text)
 }
 
-// base64 decodes the string at i; Jackson lets white space pass.
+// base64 decodes the string at i.
 func (r *jsonReader) base64(i int) ([]byte, error) {
 	text, _ := r.b.unquote(i)
-	for _, c := range text {
-		if c <= ' ' {
-			text = bytes.Map(func(r rune) rune {
-				if r <= ' ' {
-					return -1
-				}
-				return r
-			}, text)
-			break
+	return decodeBase64(text)
+}
+
+// decodeBase64 reads what Jackson reads: white space between groups of four, and groups behind a padded one.
+func decodeBase64(text []byte) ([]byte, error) {
+	out, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err == nil && bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {
+		return out, nil
+	}
+	for out = out[:0]; ; text = text[4:] {
+		for len(text) > 0 && text[0] <= ' ' {
+			text = text[1:]
+		}
+		if len(text) == 0 {
+			return out, nil
+		}
+		if len(text) < 4 || bytes.ContainsAny(text[:4], "\r\n") {
+			return nil, base64.CorruptInputError(len(out))
+		}
+		if out, err = base64.StdEncoding.AppendDecode(out, text[:4]); err != nil {
+			return nil, err
 		}
 	}
-	return base64.StdEncoding.AppendDecode(nil, text)
 }
 
 func (r *jsonReader) decimal(dst []byte, s *data.Schema, i int) ([]byte, error) {
 	scale, _, err := s.IsDecimal()
-	if err != nil {
+	switch {
+	case !r.isNumber(i) && r.b[i] != '"':
+		return dst, r.noDecimal(i)
+	case err != nil:
 		return dst, &Error{Class: DataException, Message: "Invalid bytes for Decimal field", Cause: &Error{Class: DataException, Message: err.Error()}}
 	}
-	switch {
-	case r.isNumber(i):
+	if r.isNumber(i) {
 		d, err := data.ParseDecimal(string(r.b[i:r.b.end(i)]))
 		if err == nil {
 			d, err = rescale(d, scale)
@@ -398,17 +469,28 @@ func (r *jsonReader) decimal(dst []byte, s *data.Schema, i int) ([]byte, error) 
 			return dst, err
 		}
 		return data.AppendUnscaled(dst, d.Unscaled), nil
-	case r.b[i] == '"':
-		raw, err := r.base64(i)
-		if err == nil && len(raw) == 0 {
-			err = &Error{Class: "java.lang.NumberFormatException", Message: "Zero length BigInteger"}
-		}
-		if err != nil {
-			return dst, &Error{Class: DataException, Message: "Invalid bytes for Decimal field", Cause: err}
-		}
-		return data.AppendBytes(dst, raw), nil
 	}
-	return dst, dataError("Invalid type for Decimal, underlying representation should be numeric or bytes but was %s", r.nodeType(i))
+	raw, err := r.unscaledIn(i)
+	if err != nil {
+		return dst, err
+	}
+	return data.AppendBytes(dst, raw), nil
+}
+
+func (r *jsonReader) noDecimal(i int) error {
+	return dataError("Invalid type for Decimal, underlying representation should be numeric or bytes but was %s", r.nodeType(i))
+}
+
+// unscaledIn decodes the unscaled value of a decimal that is text.
+func (r *jsonReader) unscaledIn(i int) ([]byte, error) {
+	raw, err := r.base64(i)
+	if err == nil && len(raw) == 0 {
+		err = &Error{Class: "java.lang.NumberFormatException", Message: "Zero length BigInteger"}
+	}
+	if err != nil {
+		return nil, &Error{Class: DataException, Message: "Invalid bytes for Decimal field", Cause: err}
+	}
+	return raw, nil
 }
 
 // rescale gives a decimal the scale of its schema, if that loses no digit. Java

@@ -223,7 +223,7 @@ func (c *jsonSchemaConverter) ToConnect(dst []byte, topic string, kafka []byte) 
 	if r.check == nil && !c.json.strict {
 		p := c.json.passOver(b)
 		after, end := p.value(dst, r.pass, at, 0)
-		if p.b = nil; end != gaveUp {
+		if p.b = nil; end != gaveUp && b.ends(at, end) {
 			return r.schema, after, nil
 		}
 	}
@@ -244,7 +244,7 @@ func (c *jsonSchemaConverter) ToConnect(dst []byte, topic string, kafka []byte) 
 // value reads a record, with the relaxed schema if it has not what the schema requires.
 func (c *jsonSchemaConverter) value(dst []byte, r *jsonSchemaReader, b jsonText, at int) (*data.Schema, []byte, error) {
 	reader := jsonReader{c: &c.json, b: b}
-	after, err := reader.value(dst, r.schema, at)
+	after, err := reader.checked(dst, r.schema, at)
 	if err == nil || !errors.Is(err, errMissing) {
 		return r.schema, after, err
 	}
@@ -252,7 +252,7 @@ func (c *jsonSchemaConverter) value(dst []byte, r *jsonSchemaReader, b jsonText,
 	if e != nil {
 		return nil, dst, e
 	}
-	if after, err = reader.value(dst, relaxed, at); err != nil {
+	if after, err = reader.checked(dst, relaxed, at); err != nil {
 		return nil, dst, err
 	}
 	return relaxed, after, nil
@@ -373,5 +373,5 @@ func (d jsonDefaults) ReadDefault(s *data.Schema, text []byte) ([]byte, error) {
 		return nil, err
 	}
 	r := jsonReader{c: d.c, b: b}
-	return r.value(nil, s, 0)
+	return r.checked(nil, s, 0)
 }

@@ -52,7 +52,11 @@ func (b jsonText) value(i, depth int) (int, error) {
 	case c == '[':
 		return b.array(i, depth+1)
 	case c == '-' || c >= '0' && c <= '9':
-		return b.number(i)
+		end, err := b.number(i)
+		if err == nil && depth == 0 && !b.ends(i, end) {
+			return b.bad(end, "a number cannot go on with %q", b[end])
+		}
+		return end, err
 	case c == 't':
 		return b.word(i, "true")
 	case c == 'f':
@@ -61,6 +65,13 @@ func (b jsonText) value(i, depth int) (int, error) {
 		return b.word(i, "null")
 	}
 	return b.bad(i, "a value cannot start with %q", b[i])
+}
+
+// ends reports whether a text may end with the value at i, which ends before end: whatever follows a number has to
+// stand apart from it. Behind other values anything goes.
+func (b jsonText) ends(i, end int) bool {
+	number := b[i] == '-' || b[i] >= '0' && b[i] <= '9'
+	return !number || end == len(b) || b.space(end) > end
 }
 
 func (b jsonText) word(i int, word string) (int, error) {

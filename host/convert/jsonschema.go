@@ -1,8 +1,6 @@
 package convert
 
 import (
-	"strconv"
-
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -101,7 +99,7 @@ func (r *jsonReader) structBuilder(parts map[string]int) (*data.Builder, error) 
 	if !ok || r.b[i] != '[' {
 		return nil, dataError("Struct schema's \"fields\" argument is not an array.")
 	}
-	b := data.NewStruct()
+	b, seen := data.NewStruct(), map[string]bool{}
 	for i = r.b.space(i + 1); r.b[i] != ']'; {
 		name, ok := "", false
 		if r.b[i] == '{' {
@@ -119,6 +117,13 @@ func (r *jsonReader) structBuilder(parts map[string]int) (*data.Builder, error) 
 		if err != nil {
 			return nil, err
 		}
+		if name == "" {
+			return nil, schemaBuilderError("fieldName cannot be null.")
+		}
+		if seen[name] {
+			return nil, schemaBuilderError("Cannot create field because of field name duplication " + name)
+		}
+		seen[name] = true
 		b.Field(name, s)
 		if i = r.b.space(r.b.end(i)); r.b[i] == ',' {
 			i = r.b.space(i + 1)
@@ -131,7 +136,7 @@ func (r *jsonReader) structBuilder(parts map[string]int) (*data.Builder, error) 
 func (r *jsonReader) schemaDefault(b *data.Builder, parts map[string]int) (*data.Schema, error) {
 	s, err := b.Build()
 	if err != nil {
-		return nil, &Error{Class: "org.apache.kafka.connect.errors.SchemaBuilderException", Message: err.Error()}
+		return nil, schemaBuilderError(err.Error())
 	}
 	at, ok := parts["default"]
 	if !ok || r.b[at] == 'n' && s.Optional() {
@@ -141,12 +146,28 @@ func (r *jsonReader) schemaDefault(b *data.Builder, parts map[string]int) (*data
 	if err != nil {
 		return nil, err
 	}
-	wire, err := r.value(nil, required, at)
+	reader := jsonReader{c: r.c, b: r.b}
+	wire, err := reader.value(nil, required, at)
 	if err != nil {
 		return nil, err
 	}
+	if s.Optional() && reader.lost != nil && r.isNullText(s, at) {
+		return s, nil // the default is null
+	}
+	if reader.lost != nil || s.Type() == data.StructType { // Java compares a struct's schema with its builder: never equal
+		return nil, schemaBuilderError(invalidDefault)
+	}
 	if s, err = b.WireDefault(wire).Build(); err != nil {
-		return nil, &Error{Class: "org.apache.kafka.connect.errors.SchemaBuilderException", Message: "Invalid default value of type " + strconv.Quote(s.Type().String()), Cause: err}
+		return nil, &Error{Class: schemaBuilderException, Message: invalidDefault, Cause: err}
 	}
 	return s, nil
+}
+
+const (
+	schemaBuilderException = "org.apache.kafka.connect.errors.SchemaBuilderException"
+	invalidDefault         = "Invalid default value"
+)
+
+func schemaBuilderError(message string) error {
+	return &Error{Class: schemaBuilderException, Message: message}
 }

@@ -112,7 +112,7 @@ func TestAnyValueSurvivesJSONSchema(t *testing.T) {
 			}
 			p := c.passOver(jsonText(text))
 			got, end := p.value(nil, c.newPassPlan(schema), 0, 0)
-			if end == gaveUp {
+			if end == gaveUp || !jsonText(text).ends(0, end) {
 				continue
 			}
 			passed++
@@ -120,7 +120,7 @@ func TestAnyValueSurvivesJSONSchema(t *testing.T) {
 			require.NoError(t, err, text)
 			require.Equal(t, checked, end, text)
 			r := jsonReader{c: c, b: jsonText(text)}
-			careful, err := r.value(nil, schema, 0)
+			careful, err := r.checked(nil, schema, 0)
 			require.NoError(t, err, text)
 			require.Equal(t, careful, got, text)
 		}

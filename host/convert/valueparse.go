@@ -5,9 +5,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/sdk/go/data/javadate"
 )
 
 // typedValue is a value with the schema that was guessed for it.
@@ -36,11 +38,11 @@ func (p *valueParser) parse(embedded bool, depth int) (v *typedValue, ok bool) {
 		return nil, true
 	case embedded && p.consume(`"`):
 		return p.quoted(), true
-	case p.consume("null"):
+	case p.literal(embedded, "null"):
 		return nil, true
-	case p.consume("true"):
+	case p.literal(embedded, "true"):
 		return &typedValue{data.BooleanSchema, true}, true
-	case p.consume("false"):
+	case p.literal(embedded, "false"):
 		return &typedValue{data.BooleanSchema, false}, true
 	}
 	if depth < maxHeaderDepth {
@@ -63,7 +65,18 @@ func (p *valueParser) parse(embedded bool, depth int) (v *typedValue, ok bool) {
 	return p.scalar(embedded, trim(token))
 }
 
+// literal consumes a word, which at the top has to be the whole text: "true," is a string.
+func (p *valueParser) literal(embedded bool, word string) bool {
+	start := p.mark()
+	if p.consume(word) && (embedded || !p.has()) {
+		return true
+	}
+	p.rewind(start)
+	return false
+}
+
 func (p *valueParser) scalar(embedded bool, token string) (*typedValue, bool) {
+	token = asciiDigits(token)
 	first := token[0]
 	digit := first >= '0' && first <= '9'
 	if digit {
@@ -222,30 +235,43 @@ func commonSchema(a, b *data.Schema) *data.Schema {
 	return b
 }
 
-// align turns a number into the common type; null and other types do not fit.
+// align gives a value the common type: numbers are widened, and beside a time they are its days or milliseconds. A null
+// and other types do not fit.
 func align(s *data.Schema, v any) (any, bool) {
-	if v == nil {
-		return nil, false
-	}
-	if data.Validate(s, v) == nil {
-		return v, true
-	}
-	var n int64
 	switch v := v.(type) {
-	case int8:
-		n = int64(v)
-	case int16:
-		n = int64(v)
-	case int32:
-		n = int64(v)
-	case int64:
-		n = v
-	case float32:
-		return float64(v), s.Type() == data.Float64
-	default:
+	case nil:
 		return nil, false
+	case int8:
+		return alignInteger(s, int64(v))
+	case int16:
+		return alignInteger(s, int64(v))
+	case int32:
+		return alignInteger(s, int64(v))
+	case int64:
+		return alignInteger(s, v)
+	case float32:
+		if s.Type() == data.Float64 {
+			return float64(v), true
+		}
+		return v, s.Type() == data.Float32
+	case time.Time:
+		return v, s.IsDate() || s.IsTime() || s.IsTimestamp()
+	}
+	return v, true
+}
+
+func alignInteger(s *data.Schema, n int64) (any, bool) {
+	switch {
+	case s.IsDate():
+		return data.FromMillis(int64(int32(n)) * millisPerDay), true
+	case s.IsTime():
+		return data.FromMillis(n), n >= 0 && n <= millisPerDay
+	case s.IsTimestamp():
+		return data.FromMillis(n), true
 	}
 	switch s.Type() {
+	case data.Int8:
+		return int8(n), true
 	case data.Int16:
 		return int16(n), true
 	case data.Int32:
@@ -253,32 +279,48 @@ func align(s *data.Schema, v any) (any, bool) {
 	case data.Int64:
 		return n, true
 	case data.Float32:
-		return float32(n), true
+		return float32(float64(n)), true // by way of double, as in Java
 	case data.Float64:
 		return float64(n), true
 	}
 	return nil, false
 }
 
-// number19 reads a number into the smallest type that holds it; nil if it is none.
+// number19 reads a number into the smallest type that holds it; nil if it is none. A whole number beyond 64 bits is a
+// decimal only if it is written without point and exponent, or too large for a double.
 func number19(token string) *typedValue {
 	d, err := data.ParseDecimal(token)
-	if err != nil || d.Scale < -maxJSONNumberChars || len(token) > maxJSONNumberChars {
+	if err != nil || len(token) > maxJSONNumberChars {
 		return nil
 	}
-	if whole, err := rescale(d, 0); err == nil {
-		if whole.Unscaled.IsInt64() {
-			return integerValue(whole.Unscaled.Int64())
+	if n, ok := wholeInt64(d); ok {
+		return integerValue(n)
+	}
+	if d.Scale != 0 {
+		if f, _ := strconv.ParseFloat(token, 32); !math.IsInf(f, 0) {
+			return &typedValue{data.Float32Schema, float32(f)}
 		}
-		return &typedValue{data.DecimalSchema(d.Scale), d} // with the scale as written: 1e400 has -400
+		if f, _ := strconv.ParseFloat(token, 64); !math.IsInf(f, 0) {
+			return &typedValue{data.Float64Schema, f}
+		}
 	}
-	if f, _ := strconv.ParseFloat(token, 32); !math.IsInf(f, 0) {
-		return &typedValue{data.Float32Schema, float32(f)}
+	return &typedValue{data.DecimalSchema(d.Scale), d} // with the scale as written: 1e400 has -400
+}
+
+// wholeInt64 tells whether a decimal is a whole number of 64 bits.
+func wholeInt64(d data.Decimal) (int64, bool) {
+	const maxDigits = 19
+	switch {
+	case d.Unscaled.Sign() == 0:
+		return 0, true
+	case d.Scale < -maxDigits || d.Scale > maxJSONNumberChars:
+		return 0, false
 	}
-	if f, _ := strconv.ParseFloat(token, 64); !math.IsInf(f, 0) {
-		return &typedValue{data.Float64Schema, f}
+	whole, err := rescale(d, 0)
+	if err != nil || !whole.Unscaled.IsInt64() {
+		return 0, false
 	}
-	return &typedValue{data.DecimalSchema(d.Scale), d}
+	return whole.Unscaled.Int64(), true
 }
 
 func integerValue(v int64) *typedValue {
@@ -316,7 +358,7 @@ func (p *valueParser) temporal(token string) *typedValue {
 // temporalOf reads text of the length of a date, time or timestamp, leniently as
 // Java's SimpleDateFormat: the 45th of December is a day of January.
 func temporalOf(text string) *typedValue {
-	text = strings.ReplaceAll(text, `\:`, ":")
+	text = asciiDigits(strings.ReplaceAll(text, `\:`, ":"))
 	n := func(pattern string) []int { return fields(text, pattern) }
 	switch utf8.RuneCountInString(text) {
 	case len(timeLayout):
@@ -335,8 +377,29 @@ func temporalOf(text string) *typedValue {
 	return nil
 }
 
+// instant is the time of fields that may be out of their range.
 func instant(year, month, day int, clock []int) time.Time {
-	return time.Date(year, time.Month(month), day, clock[0], clock[1], clock[2], clock[3]*int(time.Millisecond), time.UTC)
+	millis := ((int64(clock[0])*60+int64(clock[1]))*60+int64(clock[2]))*1000 + int64(clock[3])
+	return data.FromMillis(javadate.Day(int64(year), int64(month), int64(day))*millisPerDay + millis)
+}
+
+// asciiDigits writes the digits of other scripts as 0 to 9: Java's numbers and dates may have them.
+func asciiDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf || r > math.MaxUint16 || !unicode.IsDigit(r) {
+			return r
+		}
+		return '0' + digitOf(r)
+	}, s)
+}
+
+// digitOf is the value of a decimal digit: those of a script stand together, from 0 on.
+func digitOf(r rune) rune {
+	zero := r
+	for r-zero < 9 && unicode.IsDigit(zero-1) {
+		zero--
+	}
+	return r - zero
 }
 
 // fields reads numbers at the zeros of a pattern; nil if the text does not follow it.

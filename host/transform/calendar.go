@@ -1,59 +1,8 @@
 package transform
 
-// Dates as java.util.GregorianCalendar counts them: the Julian calendar up to 4
-// October 1582, the Gregorian one from the next day, 15 October, on. Days are
-// counted from 1970-01-01. Overflow wraps, as it does in Java.
+import "github.com/tailrace/tailrace/sdk/go/data/javadate"
 
-const (
-	millisPerDay = 24 * 60 * 60 * 1000
-	cutoverDay   = -141427 // 1582-10-15
-	cutoverYear  = 1582
-)
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b != 0 && (a < 0) != (b < 0) {
-		q--
-	}
-	return q
-}
-
-func floorMod(a, b int64) int64 { return a - floorDiv(a, b)*b }
-
-// gregorianDay is the day of a date in the proleptic Gregorian calendar; month counts from 1.
-func gregorianDay(year int64, month, day int64) int64 {
-	if month <= 2 {
-		year--
-	}
-	era := floorDiv(year, 400)
-	yearOfEra := year - era*400
-	dayOfYear := (153*((month+9)%12)+2)/5 + day - 1
-	return era*146097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear - 719468
-}
-
-// julianDay is the same in the Julian calendar.
-func julianDay(year int64, month, day int64) int64 {
-	if month <= 2 {
-		year--
-	}
-	dayOfYear := (153*((month+9)%12)+2)/5 + day - 1
-	return year*365 + floorDiv(year, 4) + dayOfYear - 719470
-}
-
-// dayOf chooses the calendar. Its days around the cutover are Java's: those
-// that were left out are read as Julian.
-func dayOf(year int64, month, day int64) int64 {
-	switch {
-	case year > cutoverYear:
-		return gregorianDay(year, month, day)
-	case year < cutoverYear:
-		return julianDay(year, month, day)
-	}
-	if g := gregorianDay(year, month, day); julianDay(year, month, day) >= cutoverDay {
-		return g
-	}
-	return julianDay(year, month, day)
-}
+const millisPerDay = 24 * 60 * 60 * 1000
 
 // dateFields are what a format can show. All counts are Java's.
 type dateFields struct {
@@ -70,58 +19,33 @@ type dateFields struct {
 }
 
 func fieldsAt(millis int64) dateFields {
-	day := floorDiv(millis, millisPerDay)
-	f := dateFields{millis: floorMod(millis, millisPerDay), dayOfWeek: floorMod(day+4, 7) + 1}
-	if day >= cutoverDay {
-		z := day + 719468
-		era := floorDiv(z, 146097)
-		dayOfEra := z - era*146097
-		yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/146096) / 365
-		f.year = yearOfEra + era*400
-		f.fromMarch(dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100))
-	} else {
-		z := day + 719470
-		era := floorDiv(z, 1461)
-		dayOfEra := z - era*1461
-		yearOfEra := (dayOfEra - dayOfEra/1460) / 365
-		f.year = yearOfEra + era*4
-		f.fromMarch(dayOfEra - 365*yearOfEra)
-	}
-	jan1 := dayOf(f.year, 1, 1)
+	day := javadate.FloorDiv(millis, millisPerDay)
+	f := dateFields{millis: javadate.FloorMod(millis, millisPerDay), dayOfWeek: javadate.FloorMod(day+4, 7) + 1}
+	f.year, f.month, f.day = javadate.Date(day)
+	jan1 := javadate.Day(f.year, 1, 1)
 	f.dayOfYear = day - jan1 + 1
-	month1 := dayOf(f.year, f.month, 1)
+	month1 := javadate.Day(f.year, f.month, 1)
 	f.weekOfMonth = weekNumber(month1, day)
 	f.dowInMonth = (day-month1)/7 + 1
 	f.weekOfYear = weekNumber(jan1, day)
 	f.weekYear = f.year
-	if next := dayOf(f.year+1, 1, 1); day >= weekStart(next) {
+	if next := javadate.Day(f.year+1, 1, 1); day >= weekStart(next) {
 		f.weekOfYear = 1
 		f.weekYear++
 	}
 	return f
 }
 
-// fromMarch sets month and day from the day of a year that begins in March.
-func (f *dateFields) fromMarch(dayOfYear int64) {
-	m := (5*dayOfYear + 2) / 153
-	f.day = dayOfYear - (153*m+2)/5 + 1
-	f.month = m + 3
-	if m >= 10 {
-		f.month -= 12
-		f.year++
-	}
-}
-
 // onOrBefore is the last day on or before day that is the day of the week.
 func onOrBefore(day, dayOfWeek int64) int64 {
-	return day - floorMod(day+4-(dayOfWeek-1), 7)
+	return day - javadate.FloorMod(day+4-(dayOfWeek-1), 7)
 }
 
 // weekStart is the Sunday of the week that contains the first day of a year or
 // month; in the locale en_US that is the first week.
 func weekStart(first int64) int64 { return onOrBefore(first, 1) }
 
-func weekNumber(first, day int64) int64 { return floorDiv(day-weekStart(first), 7) + 1 }
+func weekNumber(first, day int64) int64 { return javadate.FloorDiv(day-weekStart(first), 7) + 1 }
 
 // calField is a field of java.util.Calendar, as far as patterns set them.
 type calField uint8
@@ -182,28 +106,28 @@ func (b *dateBuilder) millis() int64 {
 		year = 1 - year
 	}
 	timeOfDay := b.timeOfDay()
-	days := floorDiv(timeOfDay, millisPerDay)
+	days := javadate.FloorDiv(timeOfDay, millisPerDay)
 	if b.stamp[calWeekYear] > b.stamp[calYear] {
 		days += b.weekDate(bc)
 	} else {
 		days = b.chooseDay(year, days)
 	}
-	return days*millisPerDay + floorMod(timeOfDay, millisPerDay) - b.value[calZone] - b.value[calDst]
+	return days*millisPerDay + javadate.FloorMod(timeOfDay, millisPerDay) - b.value[calZone] - b.value[calDst]
 }
 
 // chooseDay finds the calendar that is in force on the day; more is added to
 // it. The days that were left out in 1582 are read as Julian.
 func (b *dateBuilder) chooseDay(year, more int64) int64 {
-	julian := func() int64 { return more + b.day(julianDay, year) }
-	if year < cutoverYear {
+	julian := func() int64 { return more + b.day(javadate.JulianDay, year) }
+	if year < javadate.CutoverYear {
 		return julian()
 	}
-	day := more + b.day(gregorianDay, year)
+	day := more + b.day(javadate.GregorianDay, year)
 	switch {
-	case year > cutoverYear && day >= cutoverDay:
+	case year > javadate.CutoverYear && day >= javadate.Cutover:
 		return day
-	case year == cutoverYear && day >= cutoverDay:
-		if j := julian(); j < cutoverDay || b.byYear() {
+	case year == javadate.CutoverYear && day >= javadate.Cutover:
+		if j := julian(); j < javadate.Cutover || b.byYear() {
 			return j
 		}
 		return day
@@ -242,11 +166,11 @@ func (b *dateBuilder) weekDate(bc bool) int64 {
 		year = 1 - year
 	}
 	if dow < 1 || dow > 7 { // from a letter u, where Monday is 1
-		week += floorDiv(dow-1, 7)
-		dow = floorMod(dow-1, 7) + 1
+		week += javadate.FloorDiv(dow-1, 7)
+		dow = javadate.FloorMod(dow-1, 7) + 1
 		dow = dow%7 + 1
 	}
-	return weekStart(dayOf(year, 1, 1)) + dow - 1 + 7*(week-1)
+	return weekStart(javadate.Day(year, 1, 1)) + dow - 1 + 7*(week-1)
 }
 
 // day finds the group of fields that says the day.
@@ -296,15 +220,15 @@ func (b *dateBuilder) inMonth(cal calendar, year int64, byWeek bool) int64 {
 	if n >= 0 {
 		return onOrBefore(first+7*n-1, dow)
 	}
-	month := floorMod(b.value[calMonth], 12) + 1
+	month := javadate.FloorMod(b.value[calMonth], 12) + 1
 	length := cal(year+month/12, month%12+1, 1) - first
 	return onOrBefore(first+length+7*(n+1)-1, dow)
 }
 
 func (b *dateBuilder) monthStart(cal calendar, year *int64) int64 {
 	month := b.value[calMonth]
-	*year += floorDiv(month, 12)
-	return cal(*year, floorMod(month, 12)+1, 1)
+	*year += javadate.FloorDiv(month, 12)
+	return cal(*year, javadate.FloorMod(month, 12)+1, 1)
 }
 
 func (b *dateBuilder) orElse(f calField, other int64) int64 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -309,6 +310,9 @@ func (t *cast) plan(s *data.Schema) (*castPlan, error) {
 		if err != nil {
 			return nil, err
 		}
+		if t.whole != 0 && s.HasName() && isLogicalName(s.Name()) { // the name stays, and asks for another class
+			return nil, &convert.Error{Class: schemaBuilderException, Message: "Invalid default value", Cause: wrongClass(s.Name(), to, v, "value")}
+		}
 		b.Default(v)
 	}
 	var err error
@@ -320,6 +324,10 @@ func (t *cast) plan(s *data.Schema) (*castPlan, error) {
 		p.rows = newRowPlan(s, p.schema, nil, t.replaceNull, changes)
 	}
 	return p, err
+}
+
+func isLogicalName(name string) bool {
+	return name == data.DecimalName || name == data.DateName || name == data.TimeName || name == data.TimestampName
 }
 
 func (t *cast) target(name string) data.Type {

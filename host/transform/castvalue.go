@@ -7,6 +7,7 @@ import (
 
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/sdk/go/data/javadate"
 )
 
 // castValue casts one value; s is nil for one without a schema.
@@ -49,7 +50,7 @@ func encodeTime(s *data.Schema, v any) any {
 	}
 	switch {
 	case s.IsDate():
-		return int32(floorDiv(tm.UnixMilli(), millisPerDay))
+		return int32(javadate.FloorDiv(tm.UnixMilli(), millisPerDay))
 	case s.IsTime():
 		return int32(tm.UnixMilli())
 	case s.IsTimestamp():

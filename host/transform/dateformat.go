@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/tailrace/tailrace/sdk/go/data/javadate"
 )
 
 // dateFormat is a compiled pattern of Java's SimpleDateFormat, in UTC and the
@@ -95,7 +97,7 @@ func letterUnit(letter byte) int64 {
 
 // span is the time around millis in which the formatted text stays the same.
 func (f *dateFormat) span(millis int64) (from, to int64) {
-	from = floorDiv(millis, f.unit) * f.unit
+	from = javadate.FloorDiv(millis, f.unit) * f.unit
 	return from, from + f.unit
 }
 

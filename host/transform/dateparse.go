@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tailrace/tailrace/host/convert"
+	"github.com/tailrace/tailrace/sdk/go/data/javadate"
 )
 
 // parse reads a time as SimpleDateFormat.parse does: leniently, from the
@@ -50,7 +51,7 @@ func centuryStart(now time.Time) time.Time {
 	b.set(calYear, int32(f.year-80))
 	b.set(calMonth, int32(f.month-1))
 	day := f.day
-	if f.month == 2 && day == 29 && gregorianDay(f.year-80, 3, 1)-gregorianDay(f.year-80, 2, 1) == 28 {
+	if f.month == 2 && day == 29 && javadate.GregorianDay(f.year-80, 3, 1)-javadate.GregorianDay(f.year-80, 2, 1) == 28 {
 		day = 28
 	}
 	b.set(calDay, int32(day))

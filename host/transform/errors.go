@@ -3,6 +3,7 @@ package transform
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert"
@@ -71,3 +72,22 @@ func onlyStructs(purpose string, v any) *convert.Error {
 }
 
 func notListable() *convert.Error { return dataError("Cannot list fields on non-struct type") }
+
+// notString is what Java says of a key of another class where it takes one for a string.
+func notString(key any) *convert.Error {
+	const text = "java.lang.String"
+	class := className(key)
+	message := "class " + class + " cannot be cast to class " + text
+	if !strings.HasPrefix(class, "org.") {
+		message += " (" + class + " and " + text + " are in module java.base of loader 'bootstrap')"
+	}
+	return javaError(classCast, "%s", message)
+}
+
+// wrongClass is what Java says of a value that its schema does not allow; name is the schema's.
+func wrongClass(name string, of data.Type, v any, where string) *convert.Error {
+	if name != "" {
+		name = ` "` + name + `"`
+	}
+	return dataError("Invalid Java object for schema%s with type %s: %s for %s", name, of, classOf(v), where)
+}

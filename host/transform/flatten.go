@@ -204,8 +204,13 @@ func (t *flatten) schemaless(c *Cell) error {
 func (t *flatten) flattenEntry(out *row, prefix string, key any, s slot) error {
 	text, ok := key.(string)
 	if !ok {
-		if text = javaText(key); prefix == "" {
-			return javaError(classCast, "class %s cannot be cast to class java.lang.String", className(key))
+		if !isNull(key) {
+			return notString(key)
+		}
+		text = "null"
+		if prefix == "" { // a name of its own, that stays null
+			out.keys, out.slots = append(out.keys, nil), append(out.slots, s)
+			return nil
 		}
 	}
 	name := t.join(prefix, text)

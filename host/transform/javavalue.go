@@ -290,13 +290,72 @@ func parseBigDecimal(text string) (data.Decimal, error) {
 	if err == nil {
 		return d, nil
 	}
-	why := &convert.Error{Class: numberFormat, Message: err.Error()}
+	return data.Decimal{}, notBigDecimal([]rune(text))
+}
+
+// notBigDecimal finds what Java complains about. Up to 18 characters it reads in one way, more in another.
+func notBigDecimal(text []rune) *convert.Error {
+	all := len(text)
+	bad := func(message string) *convert.Error { return javaError(numberFormat, "%s", message) }
+	end := func() *convert.Error {
+		e := bad(`Character array is missing "exponent" mark 'e' or 'E'.`)
+		e.Cause = javaError(arrayIndex, "Index %d out of bounds for length %d", all, all)
+		return e
+	}
+	if all == 0 {
+		return end()
+	}
+	if text[0] == '-' || text[0] == '+' {
+		text = text[1:]
+	}
+	short, point, digits := len(text) <= 18, false, false
 	for i, r := range text {
-		sign := i == 0 && (r == '+' || r == '-')
-		if digitValue(r) < 0 && !sign && r != '.' && r != 'e' && r != 'E' {
-			why.Message = fmt.Sprintf("Character %c is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark.", r)
-			break
+		switch {
+		case digitValue(r) >= 0:
+			digits = true
+		case r == '.' && point:
+			return bad("Character array contains more than one decimal point.")
+		case r == '.':
+			point = true
+		case r == 'e' || r == 'E':
+			if why := badExponent(text[i+1:]); why != "" {
+				return bad(why)
+			} else if rest := text[i+1:]; len(rest) == 0 || len(rest) == 1 && (rest[0] == '+' || rest[0] == '-') {
+				return end()
+			}
+			if !digits {
+				return bad("No digits found.")
+			}
+			return bad("Scale out of range.")
+		case short:
+			return bad(fmt.Sprintf("Character %c is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark.", r))
+		default:
+			return bad("Character array is missing \"e\" notation exponential mark.")
 		}
 	}
-	return data.Decimal{}, why
+	return bad("No digits found.")
+}
+
+// badExponent tells what is wrong with the text behind an e, "" if nothing is.
+func badExponent(text []rune) string {
+	if len(text) > 0 && (text[0] == '+' || text[0] == '-') {
+		text = text[1:]
+	}
+	for len(text) > 10 && digitValue(text[0]) == 0 {
+		text = text[1:]
+	}
+	if len(text) > 10 {
+		return "Too many nonzero exponent digits."
+	}
+	value := int64(0)
+	for _, r := range text {
+		if digitValue(r) < 0 {
+			return "Not a digit."
+		}
+		value = value*10 + int64(digitValue(r))
+	}
+	if value > math.MaxInt32 {
+		return "Exponent overflow."
+	}
+	return ""
 }

@@ -19,6 +19,11 @@ type replaceField struct {
 type replacePlan struct {
 	rows *rowPlan
 	err  error // of the field after the last of rows, which a record meets when it gets there
+
+	// For fields that would get values of another schema; rows is not set then.
+	odd    bool
+	schema *data.Schema
+	from   []int
 }
 
 func newReplaceField(key bool, v config.Values) (step, error) {
@@ -77,6 +82,9 @@ func (t *replaceField) apply(r *Record) error {
 	if err != nil {
 		return err
 	}
+	if plan.odd {
+		return plan.mixed(c, in, t.replaceNull)
+	}
 	if err := plan.rows.prepare(c, in, t.replaceNull, nil); err != nil {
 		return err
 	}
@@ -111,14 +119,39 @@ func (t *replaceField) plan(s *data.Schema) (*replacePlan, error) {
 			p.err = dataError("%s is not a valid field name", name)
 			break
 		}
-		if from.Schema != f.Schema && !from.Schema.Equal(f.Schema) {
-			p.err = dataError("Invalid Java object for schema with type %s: field \"%s\" would get the value of field \"%s\" of type %s", f.Schema.Type(), f.Name, name, from.Schema.Type())
-			break
-		}
+		p.odd = p.odd || from.Schema != f.Schema && !from.Schema.Equal(f.Schema)
 		old = append(old, from.Index)
+	}
+	if p.odd {
+		p.schema, p.from = schema, old
+		return p, nil
 	}
 	p.rows = newRowPlan(s, schema, old, t.replaceNull, nil)
 	return p, nil
+}
+
+// mixed moves values into fields of other schemas, which some of them may fit. That happens when a field gets the new
+// name of another one: Java looks the values up by name.
+func (p *replacePlan) mixed(c *Cell, in row, replaceNull bool) error {
+	out := c.arena.slots(len(p.schema.Fields()))[:0]
+	for n, i := range p.from {
+		f := &p.schema.Fields()[n]
+		v, err := in.slots[i].read(c.schema.Fields()[i].Schema, replaceNull)
+		switch {
+		case err != nil:
+			return err
+		case isNull(v) && !f.Schema.Optional():
+			return nullRequired(f)
+		case !isNull(v) && data.Validate(f.Schema, v) != nil:
+			return wrongClass(f.Schema.Name(), f.Schema.Type(), v, `field: "`+f.Name+`"`)
+		}
+		out = append(out, slot{v: v})
+	}
+	if p.err != nil {
+		return p.err
+	}
+	c.setRow(p.schema, row{slots: out})
+	return nil
 }
 
 func (t *replaceField) schemaless(c *Cell) error {
@@ -150,7 +183,7 @@ func (t *replaceField) shape(keys []any) *keysPlan {
 	for i, k := range keys {
 		name, ok := k.(string)
 		if !ok {
-			p.err = javaError(classCast, "class %s cannot be cast to class java.lang.String", className(k))
+			p.err = notString(k)
 			return p
 		}
 		if !t.keeps(name) {
@@ -292,6 +325,9 @@ func (t *valueToKey) plan(s *data.Schema) (*rowPlan, error) {
 	for _, name := range t.fields {
 		f, ok := s.Field(name)
 		if !ok {
+			if added.err != nil { // of a field before it
+				return nil, added.err
+			}
 			return nil, dataError("Field does not exist: %s", name)
 		}
 		added.add(name, f.Schema)

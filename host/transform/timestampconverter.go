@@ -8,6 +8,7 @@ import (
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/sdk/go/data"
+	"github.com/tailrace/tailrace/sdk/go/data/javadate"
 )
 
 // The forms of a time that TimestampConverter knows.
@@ -276,9 +277,9 @@ func (t *timestampConverter) convert(v any, form string) (any, error) {
 	case formUnix:
 		return t.toUnix(millis), nil
 	case formDate:
-		return time.UnixMilli(floorDiv(millis, millisPerDay) * millisPerDay).UTC(), nil
+		return time.UnixMilli(javadate.FloorDiv(millis, millisPerDay) * millisPerDay).UTC(), nil
 	case formTime:
-		return time.UnixMilli(floorMod(millis, millisPerDay)).UTC(), nil
+		return time.UnixMilli(javadate.FloorMod(millis, millisPerDay)).UTC(), nil
 	}
 	return time.UnixMilli(millis).UTC(), nil
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/tailrace/tailrace/sdk/go/data/javadate"
 )
 
 // AppendJavaText appends the text that Java's toString gives for a value of the model, which is what Kafka Connect's
@@ -37,7 +39,7 @@ func AppendJavaText(dst []byte, v any) []byte {
 	case Decimal:
 		return append(dst, v.String()...)
 	case time.Time:
-		return v.UTC().AppendFormat(dst, "Mon Jan 02 15:04:05 UTC 2006")
+		return appendJavaDate(dst, v.UTC())
 	case []any:
 		return appendJavaList(dst, v)
 	case *Map:
@@ -46,6 +48,17 @@ func AppendJavaText(dst []byte, v any) []byte {
 		return appendJavaStruct(dst, v)
 	}
 	return append(dst, "null"...)
+}
+
+// appendJavaDate appends Date.toString, with the year counted within its era.
+func appendJavaDate(dst []byte, v time.Time) []byte {
+	const secondsPerDay = 24 * 60 * 60
+	year, month, day := javadate.Date(javadate.FloorDiv(v.Unix(), secondsPerDay))
+	if year <= 0 {
+		year = 1 - year
+	}
+	dst = append(append(v.AppendFormat(dst, "Mon "), time.Month(month).String()[:3]...), ' ', byte('0'+day/10), byte('0'+day%10))
+	return strconv.AppendInt(v.AppendFormat(dst, " 15:04:05 UTC "), year, 10)
 }
 
 func appendJavaList(dst []byte, list []any) []byte {
