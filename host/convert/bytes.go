@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"github.com/tailrace/tailrace/sdk/go/data"
@@ -64,27 +63,19 @@ func firstInvalid(b []byte) int {
 
 // stringConverter writes Java's toString of a value; a string is handed through.
 type stringConverter struct {
-	// latin is set for the single-byte encodings: code points up to max are a byte.
-	latin bool
-	max   rune
+	charset *charset // nil for UTF-8
 }
 
-// encodings that Java knows everywhere and users set.
-var encodings = map[string]rune{"UTF-8": 0, "UTF8": 0, "ISO-8859-1": 0xff, "ISO8859_1": 0xff, "LATIN1": 0xff, "US-ASCII": 0x7f, "ASCII": 0x7f}
-
 func newString(props map[string]string) (both, error) {
-	enc, ok := props["converter.encoding"]
+	name, ok := props["converter.encoding"]
 	if !ok {
 		return &stringConverter{}, nil
 	}
-	top, ok := encodings[strings.ToUpper(enc)]
-	if !ok {
-		return nil, &Error{
-			Class: SerializationException, Message: "Unsupported encoding " + enc,
-			Cause: &Error{Class: ConfigException, Message: "converter.encoding may be UTF-8, ISO-8859-1 or US-ASCII"},
-		}
+	c, err := newCharset(name)
+	if err != nil {
+		return nil, err
 	}
-	return &stringConverter{latin: top != 0, max: top}, nil
+	return &stringConverter{c}, nil
 }
 
 func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema, wire []byte) (out, after []byte, err error) {
@@ -100,7 +91,7 @@ func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema,
 		if err != nil {
 			return nil, dst, malformed(schema, err)
 		}
-		if !c.latin {
+		if c.charset == nil {
 			return text, dst, nil
 		}
 		return c.encode(dst, string(text))
@@ -111,22 +102,16 @@ func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema,
 	}
 	start := len(dst)
 	dst = data.AppendJavaText(dst, v)
-	if !c.latin {
+	if c.charset == nil {
 		return dst[start:len(dst):len(dst)], dst, nil
 	}
 	text := string(dst[start:])
 	return c.encode(dst[:start], text)
 }
 
-// encode writes single-byte text; what does not fit becomes '?', as in Java.
 func (c *stringConverter) encode(dst []byte, text string) (out, after []byte, err error) {
 	start := len(dst)
-	for _, r := range text {
-		if r > c.max {
-			r = '?'
-		}
-		dst = append(dst, byte(r))
-	}
+	dst = c.charset.encode(dst, text)
 	return dst[start:len(dst):len(dst)], dst, nil
 }
 
@@ -136,16 +121,8 @@ func (c *stringConverter) ToConnect(dst []byte, _ string, kafka []byte) (schema 
 		return s, appendNull(dst, s), nil
 	}
 	dst = data.AppendPresence(dst, s, true)
-	if c.latin {
-		text := make([]byte, 0, len(kafka)+8)
-		for _, b := range kafka {
-			r := rune(b)
-			if r > c.max {
-				r = utf8.RuneError
-			}
-			text = utf8.AppendRune(text, r)
-		}
-		return s, data.AppendBytes(dst, text), nil
+	if c.charset != nil {
+		return s, data.AppendBytes(dst, c.charset.decode(kafka)), nil
 	}
 	return s, data.AppendBytes(dst, repairUTF8(kafka)), nil
 }

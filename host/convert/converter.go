@@ -85,7 +85,7 @@ func FormOf(c Converter, schema *data.Schema) Form {
 	}
 	switch c := c.(type) {
 	case *stringConverter:
-		if schema.Type() == data.String && !c.latin {
+		if schema.Type() == data.String && c.charset == nil {
 			return FormBody
 		}
 	case byteArrayConverter:
