@@ -14,7 +14,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tailrace/tailrace/host/cli"
-	"github.com/tailrace/tailrace/host/config"
 )
 
 func TestMain(m *testing.M) {
@@ -76,12 +75,4 @@ func TestWrongArgumentsNameTheFlag(t *testing.T) {
 			require.ErrorContains(t, (&app{}).dev(t.Context(), c.dev), c.want)
 		})
 	}
-}
-
-func TestExactlyOnceIsRefusedWithWhatToDo(t *testing.T) {
-	settings := &config.Worker{Cluster: &config.Cluster{ExactlyOnceSource: "preparing"}}
-	err := (&parts{settings: settings}).startDistributed(t.Context())
-	require.ErrorContains(t, err, "exactly.once.source.support=preparing")
-	require.ErrorContains(t, err, "may come twice")
-	require.ErrorContains(t, err, "Remove the key, or set it to disabled")
 }

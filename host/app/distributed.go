@@ -24,6 +24,7 @@ import (
 	"github.com/tailrace/tailrace/host/metrics"
 	"github.com/tailrace/tailrace/host/rest"
 	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/worker"
 )
 
 // topicsTimeout is how long a worker tries to create, check and read the internal topics when it starts.
@@ -52,9 +53,6 @@ func (a *app) distributed(ctx context.Context, o cli.Standalone) error {
 // startDistributed brings up a worker of a cluster.
 func (p *parts) startDistributed(ctx context.Context) error {
 	c := p.settings.Cluster
-	if c.ExactlyOnceSource != "disabled" {
-		return exactlyOnceRefused(c.ExactlyOnceSource)
-	}
 	if p.settings.REST.Auth.Enabled() && c.Protocol != cluster.ProtocolSessioned {
 		return fmt.Errorf("connect.protocol=%s: workers do not sign what they ask of each other then, so that it cannot be told from a request "+
 			"without a login, and rest.auth settings ask for one; set sessioned, the default", c.Protocol)
@@ -86,9 +84,17 @@ func (p *parts) startDistributed(ctx context.Context) error {
 		}
 		return 0
 	}})
+	s.leased = leased
+	s.sources = newSourceOffsets(p.settings, s.offsets, leased, p.logger)
 	h, err := herder.OpenDistributed(ctx, herder.DistributedConfig{
-		Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Worker: p.newWorker(b, store.Guard(s.offsets, leased)), //nolint:contextcheck // lives until close
-		Configs: s.openConfigs, Statuses: s.statuses, Offsets: s.offsets,
+		Settings: p.settings, Plugins: b.catalogue, Processes: b.host,
+		Worker: func(l worker.Listener, exactlyOnce worker.ExactlyOnce) herder.Worker {
+			if !p.settings.ExactlyOnceSourceEnabled() {
+				exactlyOnce = nil
+			}
+			return p.newWorker(b, store.Guard(s.offsets, leased), s.sources.forWorker)(l, exactlyOnce) //nolint:contextcheck // lives until close
+		},
+		Configs: s.openConfigs, Statuses: s.statuses, Offsets: s.offsets, OffsetsOf: s.sources.forHerder,
 		Join: func(configs cluster.ConfigLog, runner cluster.Runner) (herder.Membership, error) { //nolint:contextcheck // lives until close
 			m, err := p.join(b, configs, runner, s.cut)
 			member.Store(m)
@@ -127,13 +133,6 @@ func membershipOf(m *cluster.Member) metrics.Membership {
 		}
 	}
 	return out
-}
-
-// exactlyOnceRefused says why a setting that promises more than this version holds does not start a worker.
-func exactlyOnceRefused(value string) error {
-	return fmt.Errorf("exactly.once.source.support=%s cannot be honoured: this version has no transactional source tasks, and a record may come "+
-		"twice after a crash; a worker that started all the same would break the promise in silence. Remove the key, or set it to disabled, and let "+
-		"those who read the topics cope with repeats; connectors that need exactly.once.support=required stay on Kafka Connect", value)
 }
 
 // peerTransport reaches other workers; those on https are met with this worker's own certificate, as it is now.
@@ -192,12 +191,16 @@ type stores struct {
 	statuses *store.StatusTopic
 	configs  store.TopicClients
 	topic    *store.ConfigTopic // opened before the worker joins its group
+	// Of a worker that joins: made before.
+	sources *sourceOffsets
+	leased  func() error
 }
 
 // cut gives up the writes of a worker that has lost its place, before others can have taken it (I-5). A status may come
 // late: its store sees to that.
 func (s *stores) cut() {
 	s.offsets.Cut()
+	s.sources.cut()
 	s.topic.Cut()
 }
 
@@ -245,9 +248,27 @@ func (s *stores) openConfigs(ctx context.Context, listener func(store.ConfigSnap
 	if err != nil {
 		return nil, err
 	}
+	if s.p.settings.ExactlyOncePrepared() {
+		configs.UseTransactions(s.claim)
+	}
 	s.topic = configs
 	s.p.onClose(func(context.Context) error { return configs.Close() }) //nolint:contextcheck // it waits a second at most
 	return configs, nil
+}
+
+// claim makes the producer of this worker as leader, which fences that of an older one (reference section 3.2).
+func (s *stores) claim(ctx context.Context) (*kafka.Transactor, error) {
+	if err := s.leased(); err != nil {
+		return nil, err // I-5: it must not fence its successor
+	}
+	settings := s.p.settings
+	props := settings.ClientProps(s.p.storeClientID("configs-leader"))
+	props["acks"] = "all"
+	cfg, _, err := kafka.ParseClientConfig(kafka.ProducerClient, props)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewTransactor(ctx, cfg, config.LeaderTransactionalID(settings.GroupID()))
 }
 
 func topicSpec(what string, t config.InternalTopic) store.TopicSpec {
@@ -267,11 +288,15 @@ func (p *parts) storeClientID(what string) string {
 
 func (p *parts) storeClients(admin *kafka.Admin, what string) (store.TopicClients, error) {
 	props := p.settings.ClientProps(p.storeClientID(what))
+	if p.settings.ExactlyOncePrepared() && what != "statuses" {
+		props["isolation.level"] = "read_committed" // statuses are never in a transaction
+	}
 	consumer, _, err := kafka.ParseClientConfig(kafka.ConsumerClient, props)
 	if err != nil {
 		return store.TopicClients{}, err
 	}
 	// As Kafka Connect's: without idempotence no right of its own is needed, and one request at a time keeps the order.
+	delete(props, "isolation.level")
 	maps.Copy(props, map[string]string{
 		"enable.idempotence": "false", "max.in.flight.requests.per.connection": "1", "acks": "all",
 		"delivery.timeout.ms": strconv.Itoa(math.MaxInt32),

@@ -144,7 +144,8 @@ func (p *parts) start(ctx context.Context) error {
 		return err
 	}
 	h := herder.NewStandalone(herder.StandaloneConfig{ //nolint:contextcheck // lives until close
-		Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Worker: p.newWorker(b, offsets), //nolint:contextcheck // lives until close
+		Settings: p.settings, Plugins: b.catalogue, Processes: b.host,
+		Worker:  func(l worker.Listener) herder.Worker { return p.newWorker(b, offsets, nil)(l, nil) }, //nolint:contextcheck // lives until close
 		Configs: store.NewMemoryConfigStore(), Statuses: store.NewMemoryStatusStore(), Offsets: offsets,
 		WorkerID: p.advertised.Host, Logger: p.logger, About: b.about,
 	})
@@ -188,11 +189,12 @@ func (p *parts) startBase(ctx context.Context) (base, error) {
 	return base{host, catalogue, herder.About{Version: herder.CompatibleVersion, Commit: p.version, KafkaClusterID: clusterID}}, nil
 }
 
-// newWorker makes what runs connectors and tasks.
-func (p *parts) newWorker(b base, offsets store.OffsetStore) func(worker.Listener) herder.Worker {
-	return func(l worker.Listener) herder.Worker {
+// newWorker makes what runs connectors and tasks. of is nil where all connectors have the same offsets; what it makes takes
+// nil where source tasks do not write exactly once.
+func (p *parts) newWorker(b base, offsets store.OffsetStore, of worker.OffsetsOf) func(worker.Listener, worker.ExactlyOnce) herder.Worker {
+	return func(l worker.Listener, exactlyOnce worker.ExactlyOnce) herder.Worker {
 		w := worker.New(worker.Config{
-			Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Offsets: offsets, Listener: p.events.Listener(l), Logger: p.logger,
+			Settings: p.settings, Plugins: b.catalogue, Processes: b.host, Offsets: offsets, OffsetsOf: of, ExactlyOnce: exactlyOnce, Listener: p.events.Listener(l), Logger: p.logger,
 			LogLevel: p.levels.ConnectorLevel, Tracing: p.tracing,
 		})
 		p.levels.OnChange(w.ApplyLogLevels)

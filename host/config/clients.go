@@ -107,6 +107,9 @@ func TransactionalID(groupID, connector string, task int) string {
 	return fmt.Sprintf("%s-%s-%d", groupID, connector, task)
 }
 
+// LeaderTransactionalID is the transactional id with which the leader of a group writes configurations.
+func LeaderTransactionalID(groupID string) string { return "connect-cluster-" + groupID }
+
 func taskClientID(prefix, connector string, task int) string {
 	return prefix + connector + "-" + strconv.Itoa(task)
 }

@@ -83,6 +83,26 @@ type ValidateRequest struct {
 	TransactionBoundaries Support
 }
 
+// Questions are what a source connector has to be asked for a validation.
+type Questions struct{ ExactlyOnce, TransactionBoundaries bool }
+
+// Questions says what the connector has to be asked. In a standalone worker, and for a sink, it is nothing.
+func (r ValidateRequest) Questions() Questions {
+	if r.Kind != Source || r.Worker.Mode != Distributed {
+		return Questions{}
+	}
+	props := r.Worker.Providers.Resolve(r.Props).Props
+	return Questions{ExactlyOnce: r.Worker.ExactlyOnceSourceEnabled() && exactlyOnceRequired(props), TransactionBoundaries: connectorBoundaries(props)}
+}
+
+func exactlyOnceRequired(props map[string]string) bool {
+	return strings.EqualFold(javaTrim(props["exactly.once.support"]), "required")
+}
+
+func connectorBoundaries(props map[string]string) bool {
+	return strings.EqualFold(javaTrim(props["transaction.boundary"]), "connector")
+}
+
 // Validate returns the whole answer: the framework's findings, the connector's own,
 // those of client overrides and of converters, in Kafka Connect's order. own is the
 // plugin's answer, see [NewReport]; leave it empty when the plugin cannot be asked.
@@ -198,7 +218,7 @@ const (
 )
 
 func (r ValidateRequest) checkSource(props map[string]string, fail func(name, text string)) {
-	if strings.EqualFold(javaTrim(props["exactly.once.support"]), "required") {
+	if exactlyOnceRequired(props) {
 		switch {
 		case !r.Worker.ExactlyOnceSourceEnabled():
 			fail("exactly.once.support", exactlyOnceDisabled)
@@ -208,7 +228,7 @@ func (r ValidateRequest) checkSource(props map[string]string, fail func(name, te
 			fail("exactly.once.support", exactlyOnceUnknown)
 		}
 	}
-	if strings.EqualFold(javaTrim(props["transaction.boundary"]), "connector") &&
+	if connectorBoundaries(props) &&
 		(r.TransactionBoundaries == Unsupported || r.TransactionBoundaries == Unknown) {
 		fail("transaction.boundary", boundariesUnsupported)
 	}

@@ -104,6 +104,11 @@ func (s *core) heldError(name string) *Error {
 
 // modifySource tells the connector of its new source offsets and stores them.
 func (s *core) modifySource(ctx context.Context, name string, props map[string]string, resolved plugin.Resolved, changes []OffsetChange) (bool, error) {
+	if s.alone != nil {
+		if err := s.alone(ctx, name); err != nil {
+			return false, fmt.Errorf("fence the tasks of connector %s: %w", name, err)
+		}
+	}
 	offsets, release, err := s.openOffsets(ctx, name, props)
 	if err != nil {
 		return false, err

@@ -56,6 +56,9 @@ type core struct {
 	generation func() int
 	// quiet waits until no task of a stopped connector runs anywhere; nil when that is known.
 	quiet func(ctx context.Context, connector string) error
+	// alone makes sure that no task of a source connector can write any more, not even one that nobody knows of; nil where
+	// that cannot be.
+	alone func(ctx context.Context, connector string) error
 
 	holding sync.Mutex
 	held    map[string]bool // connectors that must stay stopped: their offsets are being modified

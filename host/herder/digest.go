@@ -108,6 +108,9 @@ func (d *Distributed) digest() {
 func (d *Distributed) duties(round bool) {
 	view := d.member.View()
 	if !view.IsLeader() {
+		if round {
+			d.background.Go(d.topic.Resign)
+		}
 		return
 	}
 	if view.Protocol == cluster.ProtocolSessioned {
@@ -135,6 +138,9 @@ func (d *Distributed) renewSessionKey() {
 		ctx, cancel := context.WithTimeout(d.ctx, keyTimeout)
 		defer cancel()
 		key, err := cluster.NewSessionKey(c.KeyGenerationAlgorithm, c.KeySize, time.Now())
+		if err == nil {
+			err = d.topic.Claim(ctx)
+		}
 		if err == nil {
 			err = d.topic.PutSessionKey(ctx, key)
 		}

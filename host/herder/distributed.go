@@ -25,6 +25,9 @@ type ClusterConfigs interface {
 	PutRestart(ctx context.Context, r store.RestartRequest) error
 	PutLogger(ctx context.Context, l store.LoggerLevel) error
 	PutFencedTasks(ctx context.Context, connector string, tasks int) error
+	// Claim makes this worker the one that writes as leader, where leaders fence each other; Resign gives that up.
+	Claim(ctx context.Context) error
+	Resign()
 }
 
 // ClusterStatuses are the statuses of a cluster; *store.StatusTopic is one.
@@ -38,6 +41,8 @@ type ClusterStatuses interface {
 type Membership interface {
 	View() cluster.View
 	Generation() int32
+	// Leased is nil while no other worker can have been given what this one has.
+	Leased() error
 	State() kafka.GroupState
 	Rejoin()
 	Leave(ctx context.Context) error
@@ -47,6 +52,8 @@ type Membership interface {
 type Peers interface {
 	// PutTasks gives the leader what a connector has made. body is the JSON of the tasks that was signed.
 	PutTasks(ctx context.Context, leaderURL, connector string, body []byte, signature Signature) error
+	// Fence asks the leader to fence the older tasks of a connector. An empty body was signed.
+	Fence(ctx context.Context, leaderURL, connector string, signature Signature) error
 }
 
 // DistributedConfig is what a Distributed needs.
@@ -54,8 +61,8 @@ type DistributedConfig struct {
 	Settings  *config.Worker // of a distributed worker
 	Plugins   Catalogue
 	Processes Processes
-	// Worker makes the worker that tells its events to the listener.
-	Worker func(worker.Listener) Worker
+	// Worker makes the worker that tells its events to the listener, and whose source tasks may ask to write exactly once.
+	Worker func(worker.Listener, worker.ExactlyOnce) Worker
 	// Configs opens the config topic and reads it to its end. The listener hears of every change after that.
 	Configs  func(ctx context.Context, listener func(store.ConfigSnapshot, store.ConfigChanges)) (ClusterConfigs, error)
 	Statuses ClusterStatuses
@@ -89,6 +96,7 @@ type Distributed struct {
 	setLevel func(store.LoggerLevel)
 	stages   stages
 	loads    loads
+	fencing  turns
 
 	ctx        context.Context // ends when Close begins
 	cancel     context.CancelFunc
@@ -157,6 +165,9 @@ func OpenDistributed(ctx context.Context, cfg DistributedConfig) (*Distributed, 
 	d.ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.crew = newCrew(&d.core, d.look, d.divided, d.deleted)
 	d.quiet = d.awaitQuiet
+	if cfg.Settings.ExactlyOnceSourceEnabled() {
+		d.alone = d.fenceTasks
+	}
 	d.generation = func() int { return int(d.member.Generation()) }
 	configs, err := cfg.Configs(ctx, d.noteChanges)
 	if err != nil {
@@ -167,7 +178,7 @@ func OpenDistributed(ctx context.Context, cfg DistributedConfig) (*Distributed, 
 	for name := range configs.Snapshot().Connectors {
 		d.known[name] = struct{}{}
 	}
-	d.worker = cfg.Worker(&listener{&d.core})
+	d.worker = cfg.Worker(&listener{&d.core}, (*fencer)(d))
 	d.board.OnTopicsForgotten(d.worker.ForgetTopics)
 	member, err := cfg.Join(configs, (*runner)(d))
 	if err != nil {
@@ -197,10 +208,15 @@ func (d *Distributed) Close(ctx context.Context) error {
 // last round waits for the next one, because before it a task of the older set may still run elsewhere.
 func (d *Distributed) look(name string) (desired, moment) {
 	snapshot := d.configs.Snapshot()
+	exactlyOnce := d.settings.ExactlyOnceSourceEnabled() && d.typeOf(snapshot.Connectors[name].Config) == SourceType
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := moment{version: snapshot.Version, change: d.change}
-	return d.assigned[name].share(want(snapshot, name), snapshot.Connectors[name].TasksVersion <= d.standing.ConfigOffset), at
+	all := want(snapshot, name)
+	if exactlyOnce {
+		all.asSets(snapshot.Connectors[name].TasksVersion)
+	}
+	return d.assigned[name].share(all, snapshot.Connectors[name].TasksVersion <= d.standing.ConfigOffset), at
 }
 
 // share is the part of a connector that is given to this worker. Pure.

@@ -1,6 +1,9 @@
 package herder
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,13 +12,14 @@ import (
 
 	"github.com/tailrace/tailrace/host/cluster"
 	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/task"
 )
 
 // What a worker should run is what the cluster wants and the group has given to it, and no task before its round.
 func TestAWorkersShare(t *testing.T) {
 	all := desired{
 		exists: true, connector: props("c"), target: store.TargetStarted, taskCount: 2,
-		tasks: map[int]runningTask{0: {props("c"), props("t0")}, 1: {props("c"), props("t1")}},
+		tasks: map[int]runningTask{0: {connector: props("c"), task: props("t0")}, 1: {connector: props("c"), task: props("t1")}},
 	}
 	given := func(connector bool, tasks ...int) *assignment {
 		a := &assignment{connector: connector, tasks: map[int]struct{}{}}
@@ -64,7 +68,7 @@ func TestAShareIsWhatIsBothGivenAndWanted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := desired{exists: true, connector: props("c"), tasks: map[int]runningTask{}}
 		for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(0, 6), 0, 5, rapid.ID[int]).Draw(t, "wanted") {
-			all.tasks[n] = runningTask{props("c"), props("t")}
+			all.tasks[n] = runningTask{connector: props("c"), task: props("t")}
 		}
 		a := &assignment{connector: rapid.Bool().Draw(t, "connector"), tasks: map[int]struct{}{}}
 		for _, n := range rapid.SliceOfN(rapid.IntRange(0, 6), 0, 5).Draw(t, "given") {
@@ -107,6 +111,58 @@ func TestOnlySetsOfTasksThatCannotFenceEachOtherAreFenced(t *testing.T) {
 	require.Zero(t, toFence(store.ConnectorSnapshot{Tasks: tasks(1), Fenced: true, FencedTasks: 1}), "one follows one")
 	require.Equal(t, 1, toFence(store.ConnectorSnapshot{Tasks: tasks(2), Fenced: true, FencedTasks: 1}))
 	require.Equal(t, 4, toFence(store.ConnectorSnapshot{Tasks: tasks(1), Fenced: true, FencedTasks: 4}))
+}
+
+// I-5: a task that is not the one that should write now does not begin to.
+func TestATaskBeginsToWriteOnlyWhenItIsTheOneThatShould(t *testing.T) {
+	set := store.ConnectorSnapshot{Tasks: []map[string]string{props("t0"), props("t1")}, Fenced: true, FencedTasks: 2}
+	pending := set
+	pending.PendingFencing = true
+	id := func(n int) task.ID { return task.ID{Connector: "c", Task: n} }
+	require.NoError(t, current(id(1), true, set, true, props("t1")))
+	for name, err := range map[string]error{
+		"deleted":                 current(id(1), true, store.ConnectorSnapshot{}, false, props("t1")),
+		"given to another worker": current(id(1), false, set, true, props("t1")),
+	} {
+		require.ErrorContains(t, err, "source task c-1 is no longer assigned to this worker", name)
+	}
+	for name, err := range map[string]error{
+		"a newer set is not fenced off yet": current(id(1), true, pending, true, props("t1")),
+		"there are fewer tasks":             current(id(2), true, set, true, props("t1")),
+		"it is another one now":             current(id(0), true, set, true, props("t1")),
+	} {
+		require.ErrorContains(t, err, "with exactly-once support as the connector has already generated a new set of task configs", name)
+	}
+}
+
+func TestAnotherAttemptToFenceIsMadeWhileItMayHelp(t *testing.T) {
+	require.True(t, mayPass(noLeader()))
+	require.True(t, mayPass(fmt.Errorf("wrapped: %w", store.ErrNotClaimed)))
+	require.True(t, mayPass(failed(Internal, "the leader could not")))
+	require.False(t, mayPass(notFound("c")))
+	require.False(t, mayPass(failed(BadRequest, "a sink")))
+	require.False(t, mayPass(errors.New("no right to")))
+}
+
+func TestOneAtATimeHasItsTurn(t *testing.T) {
+	var turns turns
+	end, err := turns.take(t.Context(), "c")
+	require.NoError(t, err)
+	other, err := turns.take(t.Context(), "d")
+	require.NoError(t, err, "another connector does not wait")
+	other()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = turns.take(ctx, "c")
+	require.ErrorIs(t, err, context.Canceled)
+	got := make(chan func())
+	go func() {
+		end, _ := turns.take(context.Background(), "c")
+		got <- end
+	}()
+	end()
+	(<-got)()
+	require.Empty(t, turns.held)
 }
 
 // A request between workers must not get around the login of a secured worker, whatever signature it brings.

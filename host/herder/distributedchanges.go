@@ -104,10 +104,19 @@ func (d *Distributed) write(ctx context.Context, what string, do func() error) e
 	case <-ctx.Done():
 		return d.late(ctx.Err())
 	}
-	if view := d.member.View(); !view.IsLeader() {
-		return noLeader() // it was, when the request came
+	for again := false; ; again = true {
+		if view := d.member.View(); !view.IsLeader() {
+			return noLeader() // it was, when the request came
+		}
+		err := d.topic.Claim(ctx)
+		if err == nil {
+			err = do()
+		}
+		if again || !errors.Is(err, store.ErrNotClaimed) {
+			return d.late(err)
+		}
+		// Another worker was leader for a moment, or thought so. If this one is, it looks and writes again.
 	}
-	return d.late(do())
 }
 
 // late says what the worker is doing when a request has outlasted its time.

@@ -19,6 +19,13 @@ type running struct {
 // runningTask holds the configurations that a task was started with.
 type runningTask struct {
 	connector, task map[string]string
+	// set is the version of the tasks that it is one of, where they run as a set: they start anew together, because the
+	// first of a new set has all of the old one fenced. 0 where each is for itself.
+	set int64
+}
+
+func (t runningTask) differs(from runningTask) bool {
+	return !maps.Equal(t.connector, from.connector) || !maps.Equal(t.task, from.task) || t.set != 0 && from.set != 0 && t.set != from.set
 }
 
 // desired is what should run of a connector on this worker. The zero value is nothing.
@@ -30,6 +37,14 @@ type desired struct {
 	tasks     map[int]runningTask
 	// taskCount is how many tasks there are, wherever they run.
 	taskCount int
+}
+
+// asSets makes all tasks those of one set.
+func (d desired) asSets(version int64) {
+	for n, t := range d.tasks {
+		t.set = version
+		d.tasks[n] = t
+	}
 }
 
 // wish is what should be started anew although nothing has changed.
@@ -79,7 +94,7 @@ func plan(d desired, now running, anew wish) steps {
 		case !ok:
 			s.stopTasks = append(s.stopTasks, n)
 			s.removeTasks = append(s.removeTasks, n)
-		case anew.tasks[n], !maps.Equal(t.connector, wanted.connector), !maps.Equal(t.task, wanted.task):
+		case anew.tasks[n], t.differs(wanted):
 			s.stopTasks = append(s.stopTasks, n)
 			s.startTasks = append(s.startTasks, n)
 		}

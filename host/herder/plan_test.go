@@ -13,9 +13,15 @@ import (
 
 func props(text string) map[string]string { return map[string]string{"k": text} }
 
+func ofSet(version int64, tasks map[int]runningTask) map[int]runningTask {
+	d := desired{tasks: maps.Clone(tasks)}
+	d.asSets(version)
+	return d.tasks
+}
+
 func TestPlan(t *testing.T) {
-	one := map[int]runningTask{0: {props("c"), props("t0")}}
-	two := map[int]runningTask{0: {props("c"), props("t0")}, 1: {props("c"), props("t1")}}
+	one := map[int]runningTask{0: {connector: props("c"), task: props("t0")}}
+	two := map[int]runningTask{0: {connector: props("c"), task: props("t0")}, 1: {connector: props("c"), task: props("t1")}}
 	started := func(tasks map[int]runningTask) desired {
 		return desired{true, props("c"), store.TargetStarted, tasks, 2}
 	}
@@ -33,8 +39,11 @@ func TestPlan(t *testing.T) {
 		"deleted":                            {now: runs(two), plan: steps{stopTasks: []int{0, 1}, removeTasks: []int{0, 1}, stopConnector: true}},
 		"never there":                        {},
 		"another configuration":              {want: desired{true, props("d"), store.TargetStarted, one, 2}, now: runs(one), plan: steps{stopConnector: true, startConnector: true}},
-		"a task's configuration has changed": {want: started(map[int]runningTask{0: {props("c"), props("new")}}), now: runs(one), plan: steps{stopTasks: []int{0}, startTasks: []int{0}}},
-		"only the connector's has changed":   {want: started(map[int]runningTask{0: {props("d"), props("t0")}}), now: runs(one), plan: steps{stopTasks: []int{0}, startTasks: []int{0}}},
+		"a task's configuration has changed": {want: started(map[int]runningTask{0: {connector: props("c"), task: props("new")}}), now: runs(one), plan: steps{stopTasks: []int{0}, startTasks: []int{0}}},
+		"only the connector's has changed":   {want: started(map[int]runningTask{0: {connector: props("d"), task: props("t0")}}), now: runs(one), plan: steps{stopTasks: []int{0}, startTasks: []int{0}}},
+		"a new set of tasks that run as one": {want: started(ofSet(2, one)), now: runs(ofSet(1, one)), plan: steps{stopTasks: []int{0}, startTasks: []int{0}}},
+		"the same set":                       {want: started(ofSet(2, one)), now: runs(ofSet(2, one))},
+		"its type is not known any more":     {want: started(one), now: runs(ofSet(2, one))},
 		"paused":                             {want: desired{true, props("c"), store.TargetPaused, one, 2}, now: runs(one), plan: steps{setTarget: true}},
 		"stopped":                            {want: desired{true, props("c"), store.TargetStopped, nil, 2}, now: runs(one), plan: steps{stopTasks: []int{0}, removeTasks: []int{0}, setTarget: true}},
 		"the connector is to be restarted":   {want: started(one), now: runs(one), anew: wish{connector: true}, plan: steps{stopConnector: true, startConnector: true}},
@@ -48,7 +57,7 @@ func TestPlan(t *testing.T) {
 // Whatever runs and whatever should, the steps lead there, and stop everything that they start while it runs.
 func TestThePlanLeadsFromWhatRunsToWhatShould(t *testing.T) {
 	tasks := rapid.MapOfN(rapid.IntRange(0, 4), rapid.Custom(func(t *rapid.T) runningTask {
-		return runningTask{props(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "connector")), props(rapid.SampledFrom([]string{"x", "y"}).Draw(t, "task"))}
+		return runningTask{connector: props(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "connector")), task: props(rapid.SampledFrom([]string{"x", "y"}).Draw(t, "task"))}
 	}), 0, 5)
 	targets := rapid.SampledFrom([]store.TargetState{store.TargetStarted, store.TargetPaused, store.TargetStopped})
 	rapid.Check(t, func(t *rapid.T) {

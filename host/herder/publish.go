@@ -126,12 +126,9 @@ func (d *Distributed) publishOnce(name string, tasks []map[string]string) error 
 	if err != nil {
 		return err
 	}
-	var signature Signature
-	if key := d.configs.Snapshot().SessionKey; key != nil && view.Protocol == cluster.ProtocolSessioned {
-		signature.Algorithm = d.cluster.SignatureAlgorithm
-		if signature.Value, err = cluster.Sign(*key, signature.Algorithm, body); err != nil {
-			return err
-		}
+	signature, err := d.sign(view, body)
+	if err != nil {
+		return err
 	}
 	if err := d.peers.PutTasks(ctx, view.LeaderURL, name, body, signature); err != nil {
 		return err

@@ -3,6 +3,7 @@ package herder
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -84,12 +85,23 @@ func (s *core) validate(ctx context.Context, name string, cfg Config) (ConfigInf
 	if !installed {
 		return request.Validate(config.Report{}), nil
 	}
-	values, err := s.ask(ctx, name, resolved, props)
-	infos := request.Validate(config.NewReport(definition(resolved.Connector.ConfigKeys), values))
+	answer, err := s.ask(ctx, name, resolved, props, request.Questions())
+	request.ExactlyOnce, request.TransactionBoundaries = answer.exactlyOnce, answer.boundaries
+	infos := request.Validate(config.NewReport(definition(resolved.Connector.ConfigKeys), answer.values))
 	if err != nil {
 		addError(&infos, "connector.class", err.Error())
 	}
+	for key, why := range answer.failed {
+		addError(&infos, key, why)
+	}
 	return infos, nil
+}
+
+// answer is what a plugin says of a configuration.
+type answer struct {
+	values                  []config.ConfigValue
+	exactlyOnce, boundaries config.Support
+	failed                  map[string]string // why a question could not be answered, by the key that it is about
 }
 
 // noSuchClass is the answer for a class that no plugin offers.
@@ -106,20 +118,77 @@ func (s *core) noSuchClass(class string, err error) *Error {
 	return failed(BadRequest, "%s", text)
 }
 
-// ask lets the plugin check its part, secrets resolved. The error, masked, is for the user.
-func (s *core) ask(ctx context.Context, name string, resolved plugin.Resolved, props map[string]string) ([]config.ConfigValue, error) {
+// ask lets the plugin check its part, secrets resolved, and answer the questions. The error, masked, is for the user.
+func (s *core) ask(ctx context.Context, name string, resolved plugin.Resolved, props map[string]string, questions config.Questions) (a answer, err error) {
 	launch, resolution := s.launch(name, resolved, props)
 	var values []plugin.ConfigValue
-	err := s.checks.with(ctx, s.processes, launch, func(instance *plugin.Instance) (err error) {
+	err = s.checks.with(ctx, s.processes, launch, func(instance *plugin.Instance) (err error) {
 		values, err = instance.Validate(ctx, resolved.Connector.Name, resolution.Props)
+		if (err == nil || errors.Is(err, plugin.ErrUnsupported)) && questions != (config.Questions{}) {
+			a, err = s.askSupport(ctx, instance, plugin.ConnectorStart{
+				Connector: resolved.Connector.Name, Name: javaTrim(props["name"]), Config: resolution.Props, LogLevel: slog.LevelInfo,
+				Offsets: noOffsets,
+			}, questions, launch.Mask)
+		}
 		return err
 	})
 	switch {
 	case errors.Is(err, plugin.ErrUnsupported):
-		return nil, nil // the definition alone counts
+		return a, nil // the definition alone counts
 	case err != nil:
-		return nil, errors.New("The plugin " + resolved.Plugin.Description.Name + " could not validate the configuration: " + launch.Mask(err.Error()))
+		return a, errors.New("The plugin " + resolved.Plugin.Description.Name + " could not validate the configuration: " + launch.Mask(err.Error()))
 	}
+	a.values = s.shown(resolved, values)
+	return a, nil
+}
+
+// noOffsets are those of a connector that may not even exist.
+func noOffsets(_ context.Context, partitions [][]byte) ([][]byte, error) {
+	return make([][]byte, len(partitions)), nil
+}
+
+// askSupport asks a connector, which does not run, what it can do with a configuration.
+func (s *core) askSupport(ctx context.Context, instance *plugin.Instance, start plugin.ConnectorStart, questions config.Questions, mask func(string) string) (answer, error) {
+	a := answer{failed: map[string]string{}}
+	stream, err := instance.InitializeConnector(ctx, start)
+	if err != nil {
+		return a, err
+	}
+	defer stream.Close()
+	for _, q := range []struct {
+		asked bool
+		key   string
+		ask   func(context.Context, map[string]string) (plugin.Support, error)
+		to    *config.Support
+	}{
+		{questions.ExactlyOnce, "exactly.once.support", stream.ExactlyOnceSupport, &a.exactlyOnce},
+		{questions.TransactionBoundaries, "transaction.boundary", stream.TransactionBoundarySupport, &a.boundaries},
+	} {
+		if !q.asked {
+			continue
+		}
+		support, err := q.ask(ctx, start.Config)
+		var remote *plugin.RemoteError
+		switch {
+		case errors.Is(err, plugin.ErrUnsupported):
+			*q.to = config.Unknown
+		case errors.As(err, &remote):
+			a.failed[q.key] = "An unexpected error occurred during validation: " + mask(remote.Message)
+		case err != nil:
+			return a, err
+		default:
+			*q.to = supports[support]
+		}
+	}
+	return a, nil
+}
+
+var supports = map[plugin.Support]config.Support{
+	plugin.Supported: config.Supported, plugin.Unsupported: config.Unsupported, plugin.NoOpinion: config.Unknown,
+}
+
+// shown are the plugin's findings but for what its definition does not show.
+func (s *core) shown(resolved plugin.Resolved, values []plugin.ConfigValue) []config.ConfigValue {
 	out := make([]config.ConfigValue, 0, len(values))
 	internal := map[string]bool{}
 	for _, k := range resolved.Connector.ConfigKeys {
@@ -130,7 +199,7 @@ func (s *core) ask(ctx context.Context, name string, resolved plugin.Resolved, p
 			out = append(out, config.ConfigValue(v))
 		}
 	}
-	return out, nil
+	return out
 }
 
 func limits(p config.Process) process.Limits {

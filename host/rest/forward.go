@@ -37,13 +37,21 @@ func (p *Peers) Close() { p.client.CloseIdleConnections() }
 
 // PutTasks implements herder.Peers.
 func (p *Peers) PutTasks(ctx context.Context, leaderURL, connector string, body []byte, signature herder.Signature) error {
+	return p.tellLeader(ctx, http.MethodPost, leaderURL, "/connectors/"+url.PathEscape(connector)+"/tasks?forward=true", body, signature)
+}
+
+// Fence implements herder.Peers.
+func (p *Peers) Fence(ctx context.Context, leaderURL, connector string, signature herder.Signature) error {
+	return p.tellLeader(ctx, http.MethodPut, leaderURL, "/connectors/"+url.PathEscape(connector)+"/fence?forward=false", nil, signature)
+}
+
+func (p *Peers) tellLeader(ctx context.Context, method, leaderURL, path string, body []byte, signature herder.Signature) error {
 	header := http.Header{}
 	if signature.Value != "" {
 		header.Set(headerSignature, signature.Value)
 		header.Set(headerSignatureAlgorithm, signature.Algorithm)
 	}
-	target := strings.TrimSuffix(leaderURL, "/") + "/connectors/" + url.PathEscape(connector) + "/tasks?forward=true"
-	response, err := p.send(ctx, http.MethodPost, target, body, header)
+	response, err := p.send(ctx, method, strings.TrimSuffix(leaderURL, "/")+path, body, header)
 	if err != nil {
 		return err
 	}
@@ -55,7 +63,11 @@ func (p *Peers) PutTasks(ctx context.Context, leaderURL, connector string, body 
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxForwardedBytes)).Decode(&told); err != nil || told.Message == "" {
 		told.Message = response.Status
 	}
-	return &herder.Error{Kind: herder.Unavailable, Message: "the leader at " + leaderURL + " answers " + told.Message}
+	kind := herder.Unavailable
+	if response.StatusCode == http.StatusNotFound {
+		kind = herder.NotFound
+	}
+	return &herder.Error{Kind: kind, Message: "the leader at " + leaderURL + " answers " + told.Message}
 }
 
 func (p *Peers) send(ctx context.Context, method, target string, body []byte, header http.Header) (*http.Response, error) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tailrace/tailrace/host/kafka"
@@ -19,19 +20,25 @@ const configWriteTimeout = 30 * time.Second
 // every worker reads. Only the leader may write, except for target states and
 // logger levels; who the leader is, is not known here.
 //
-// A write returns when all replicas have it and this worker has read it back (I-8).
+// A write returns when all replicas have it and this worker has read it back (I-8). With UseTransactions those of the leader
+// need a Claim.
 type ConfigTopic struct {
 	clients  TopicClients
+	topic    string
 	log      *kafka.TopicLog
 	listener func(ConfigSnapshot, ConfigChanges)
 
-	writing sync.Mutex // one write procedure at a time: sets of tasks must not mix
+	writing sync.Mutex                                       // one write procedure at a time: sets of tasks must not mix
+	claim   func(context.Context) (*kafka.Transactor, error) // nil: the leader writes without transactions
+	leader  *kafka.Transactor                                // nil: not claimed; guarded by writing
+	cut     atomic.Bool                                      // the claim has lapsed
 
 	mu       sync.Mutex
 	fold     *ConfigFold // written by the log's goroutine
 	snapshot ConfigSnapshot
 	changed  chan struct{}
-	ready    bool // the first reading is over
+	ready    bool               // the first reading is over
+	endWrite context.CancelFunc // of a transaction under way
 }
 
 // OpenConfigTopic creates or checks the topic and reads it to its end. listener
@@ -39,7 +46,7 @@ type ConfigTopic struct {
 // must not call the store's writing methods. It may be nil.
 func OpenConfigTopic(ctx context.Context, clients TopicClients, spec TopicSpec, listener func(ConfigSnapshot, ConfigChanges)) (*ConfigTopic, error) {
 	spec.OnePartition, spec.Partitions = true, 1
-	s := &ConfigTopic{clients: clients, listener: listener, fold: NewConfigFold(), changed: make(chan struct{})}
+	s := &ConfigTopic{clients: clients, topic: spec.Name, listener: listener, fold: NewConfigFold(), changed: make(chan struct{})}
 	s.snapshot = s.fold.Snapshot()
 	log, err := clients.open(ctx, spec, s.apply)
 	if err != nil {
@@ -91,7 +98,15 @@ func (s *ConfigTopic) Changed() <-chan struct{} {
 func (s *ConfigTopic) Refresh(ctx context.Context) error { return s.log.ReadToEnd(ctx) }
 
 // Cut gives up what is not acknowledged, so that it cannot come after what another leader writes. It does not wait.
-func (s *ConfigTopic) Cut() { s.log.Cut() }
+func (s *ConfigTopic) Cut() {
+	s.cut.Store(true)
+	s.log.Cut()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.endWrite != nil {
+		s.endWrite()
+	}
+}
 
 // Health says whether Kafka answers.
 func (s *ConfigTopic) Health() kafka.Health { return s.log.Health() }
@@ -115,7 +130,7 @@ func (s *ConfigTopic) putConnector(ctx context.Context, name string, properties 
 	if target != "" {
 		records = append(records, TargetStateRecord(name, target))
 	}
-	return s.write(ctx, append(records, ConnectorRecord(name, properties))...)
+	return s.lead(ctx, append(records, ConnectorRecord(name, properties))...)
 }
 
 // DeleteConnector implements ConfigStore. Records of its tasks stay in the topic
@@ -126,7 +141,7 @@ func (s *ConfigTopic) DeleteConnector(ctx context.Context, name string) error {
 	if _, ok := s.Snapshot().Connectors[name]; !ok {
 		return nil
 	}
-	return s.write(ctx, ConnectorTombstone(name), TargetStateTombstone(name))
+	return s.lead(ctx, ConnectorTombstone(name), TargetStateTombstone(name))
 }
 
 // PutTasks implements ConfigStore: the tasks first, then the commit that makes
@@ -146,11 +161,11 @@ func (s *ConfigTopic) PutTasks(ctx context.Context, connector string, tasks []ma
 		for i, t := range tasks {
 			records[i] = TaskRecord(TaskID{connector, i}, asHashMap(propertiesInOrder(t, order)))
 		}
-		if err := s.write(ctx, records...); err != nil {
+		if err := s.lead(ctx, records...); err != nil {
 			return err
 		}
 	}
-	return s.write(ctx, CommitRecord(connector, len(tasks)))
+	return s.lead(ctx, CommitRecord(connector, len(tasks)))
 }
 
 // sameTasks says that writing would change nothing. Tasks that were made from
@@ -171,12 +186,16 @@ func (s *ConfigTopic) PutTargetState(ctx context.Context, connector string, targ
 
 // PutSessionKey publishes the key with which workers sign requests to each other.
 func (s *ConfigTopic) PutSessionKey(ctx context.Context, key SessionKey) error {
-	return s.write(ctx, SessionKeyRecord(key))
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.lead(ctx, SessionKeyRecord(key))
 }
 
 // PutRestart asks all workers to restart what they run of a connector.
 func (s *ConfigTopic) PutRestart(ctx context.Context, r RestartRequest) error {
-	return s.write(ctx, RestartRecord(r))
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.lead(ctx, RestartRecord(r))
 }
 
 // PutLogger asks all workers to change a logger's level.
@@ -186,7 +205,9 @@ func (s *ConfigTopic) PutLogger(ctx context.Context, l LoggerLevel) error {
 
 // PutFencedTasks notes for how many tasks the older producers were fenced.
 func (s *ConfigTopic) PutFencedTasks(ctx context.Context, connector string, tasks int) error {
-	return s.write(ctx, FencingRecord(connector, tasks))
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.lead(ctx, FencingRecord(connector, tasks))
 }
 
 // write makes the records durable and reads them back.
@@ -204,4 +225,7 @@ func (s *ConfigTopic) write(ctx context.Context, records ...Record) error {
 }
 
 // Close implements ConfigStore.
-func (s *ConfigTopic) Close() error { return s.log.Close() }
+func (s *ConfigTopic) Close() error {
+	s.Resign()
+	return s.log.Close()
+}

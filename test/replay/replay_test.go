@@ -37,8 +37,9 @@ var deliberate = []struct{ names, why string }{
 	{`^validate-batch-size-text$`, "a value that cannot be read is shown as it was given"},
 	{`^validate-batch-size-zero$`, "the error is found before the start"},
 	{`^validate-transforms-short$`, "short names of transforms are known"},
-	{`^eos-validate-(required|no-file-required|boundary-connector|isolation)$`, "exactly-once sources are not there yet"},
-	{`^validate-txn-boundary-connector$`, "exactly-once sources are not there yet"},
+	{`^eos-(grow|resume)-wait$`, "the version of a task that starts again is known"},
+	{`^eos-replayed$`, "a line is read when it is there, not when more follows"},
+	{`^eos2-(delete-offsets|offsets-after-failed-delete)$`, "the offsets of a connector with a topic of its own can be reset; Kafka Connect answers 500 after 90 s"},
 	{`^validate-(producer-override-bad|consumer-override-on-sink|plugin-version-bogus)$`, "what cannot be read is an error of its key, instead of 500"},
 	{`^validate-value-null-topic$`, "null values are refused"},
 	{`^config-patch-change-name$`, "a connector keeps its name"},
@@ -90,9 +91,10 @@ func TestSinksWithDeadLettersAnswerAsKafkaConnect(t *testing.T) {
 	replay(t, bootstrap, recording{file: "rest-dlq", group: "golden", props: map[string]string{"offset.flush.interval.ms": "1000"}, least: 20})
 }
 
-// Of the recording of an exactly-once worker, what a worker without can answer: validation.
-func TestSettingsOfExactlyOnceAreValidated(t *testing.T) {
-	replay(t, kafka(t), recording{file: "rest-eos", group: "golden", least: 6})
+func TestAWorkerWithExactlyOnceSourcesAnswersAsKafkaConnect(t *testing.T) {
+	replay(t, kafka(t), recording{file: "rest-eos", group: "golden", props: map[string]string{
+		"offset.flush.interval.ms": "1000", "exactly.once.source.support": "enabled",
+	}, least: 28})
 }
 
 func kafka(t *testing.T) string {
