@@ -49,7 +49,7 @@ func (s *sourceOffsets) of(ctx context.Context, c *config.Connector) (offsets st
 	}
 	spec := topicSpec("offset", s.settings.Cluster.OffsetTopic)
 	spec.Name, spec.Setting = name, "offsets.storage.topic of connector "+c.Name
-	t, release := s.use(key, func(ctx context.Context) (*store.OffsetTopic, error) {
+	t, release := s.use(key, func(ctx context.Context) (*store.OffsetTopic, error) { //nolint:contextcheck // it outlives the first who asks
 		admin, err := kafka.NewAdmin(clients.admin)
 		if err != nil {
 			return nil, err

@@ -88,11 +88,11 @@ func (p *parts) startDistributed(ctx context.Context) error {
 	s.sources = newSourceOffsets(p.settings, s.offsets, leased, p.logger)
 	h, err := herder.OpenDistributed(ctx, herder.DistributedConfig{
 		Settings: p.settings, Plugins: b.catalogue, Processes: b.host,
-		Worker: func(l worker.Listener, exactlyOnce worker.ExactlyOnce) herder.Worker {
+		Worker: func(l worker.Listener, exactlyOnce worker.ExactlyOnce) herder.Worker { //nolint:contextcheck // lives until close
 			if !p.settings.ExactlyOnceSourceEnabled() {
 				exactlyOnce = nil
 			}
-			return p.newWorker(b, store.Guard(s.offsets, leased), s.sources.forWorker)(l, exactlyOnce) //nolint:contextcheck // lives until close
+			return p.newWorker(b, store.Guard(s.offsets, leased), s.sources.forWorker)(l, exactlyOnce)
 		},
 		Configs: s.openConfigs, Statuses: s.statuses, Offsets: s.offsets, OffsetsOf: s.sources.forHerder,
 		Join: func(configs cluster.ConfigLog, runner cluster.Runner) (herder.Membership, error) { //nolint:contextcheck // lives until close

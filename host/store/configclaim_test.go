@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
-
 	"testing"
 
 	"github.com/stretchr/testify/require"
