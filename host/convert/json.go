@@ -42,6 +42,7 @@ func newJSON(props map[string]string) (both, error) {
 		}
 	}
 	if text, ok := props["decimal.format"]; ok {
+		text = strings.TrimSpace(text)
 		switch strings.ToUpper(text) {
 		case "NUMERIC":
 			c.numeric = true

@@ -147,18 +147,9 @@ func castToString(v any) (any, error) {
 		return isoText(x), nil
 	case []byte:
 		return base64.StdEncoding.EncodeToString(x), nil
-	case data.Decimal:
-		text, err := x.Plain(maxPlainDigits)
-		if err != nil {
-			return nil, dataError("%s", err.Error())
-		}
-		return text, nil
 	}
 	return javaText(v), nil
 }
-
-// maxPlainDigits bounds the text of a decimal with a large scale.
-const maxPlainDigits = 1 << 16
 
 // isoText is what Connect's Values writes for a java.util.Date: a time of day for
 // anything on or before 1970-01-01, a date at midnight, else both.
