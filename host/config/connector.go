@@ -204,8 +204,8 @@ func (c *Connector) readSink(v Values) error {
 		s.TopicsRegex, _ = CompileRegex(pattern)
 	}
 	if c.Errors.DLQ = readDeadLetters(v); c.Errors.DLQ != nil {
-		if _, text := dlqConflict(c.Errors.DLQ.Topic, s.Topics, s.TopicsRegex); text != "" {
-			return kafkaError(text)
+		for _, conflict := range dlqConflicts(c.Errors.DLQ.Topic, s.Topics, s.TopicsRegex) {
+			return kafkaError(conflict.text)
 		}
 	}
 	return nil
@@ -349,14 +349,17 @@ const (
 	bothTopics = "topics and topics.regex are mutually exclusive options, but both are set."
 )
 
-// dlqConflict returns Kafka's text for a dead letter topic that the sink itself
-// would read, and the key that it belongs to.
-func dlqConflict(dlq string, topics []string, pattern *Regex) (key, text string) {
+// keyError is an error of one key.
+type keyError struct{ key, text string }
+
+// dlqConflicts returns Kafka's texts for a dead letter topic that the sink itself
+// would read, each with the key that it belongs to.
+func dlqConflicts(dlq string, topics []string, pattern *Regex) (out []keyError) {
 	if slices.Contains(topics, dlq) {
-		return "topics", fmt.Sprintf("The DLQ topic '%s' may not be included in the list of topics ('topics=[%s]') consumed by the connector", dlq, strings.Join(topics, ", "))
+		out = append(out, keyError{"topics", fmt.Sprintf("The DLQ topic '%s' may not be included in the list of topics ('topics=[%s]') consumed by the connector", dlq, strings.Join(topics, ", "))})
 	}
 	if pattern != nil && pattern.Matches(dlq) {
-		return "topics.regex", fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector", dlq, pattern)
+		out = append(out, keyError{"topics.regex", fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector", dlq, pattern)})
 	}
-	return "", ""
+	return out
 }

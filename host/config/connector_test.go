@@ -63,6 +63,19 @@ func TestDefaultsOfAConnector(t *testing.T) {
 	require.Equal(t, "poll", c.Source.TransactionBoundary)
 }
 
+// Both settings are told of a topic of dead letters that the sink reads.
+func TestDeadLettersAmongTopicsAndTheirPattern(t *testing.T) {
+	values := ValidateConnector(Sink, connectorProps(map[string]string{
+		"topics": "t1", "topics.regex": "t.*", "errors.deadletterqueue.topic.name": "t1",
+	}), testWorker(t, nil))
+	errors := map[string][]string{}
+	for _, v := range values {
+		errors[v.Name] = v.Errors
+	}
+	require.Equal(t, []string{bothTopics, "The DLQ topic 't1' may not be included in the list of topics ('topics=[t1]') consumed by the connector"}, errors["topics"])
+	require.Equal(t, []string{bothTopics, "The DLQ topic 't1' may not be matched by the regex for the topics ('topics.regex=t.*') consumed by the connector"}, errors["topics.regex"])
+}
+
 func TestBadConnectorSettingsNameTheirKey(t *testing.T) {
 	for _, c := range []struct {
 		kind  Kind
@@ -319,6 +332,8 @@ func TestJavaRegexes(t *testing.T) {
 	for pattern, text := range map[string]string{
 		"a(*": "Dangling meta character '*' near index 2\na(*\n  ^", "(": "Unclosed group near index 1\n(",
 		"[": "Unclosed character class near index 0\n[\n^", "*": "Dangling meta character '*' near index 0\n*\n^",
+		"a{1": "Unclosed counted closure near index 3\na{1", "a{1,": "Unclosed counted closure near index 4\na{1,",
+		`a\`: "Unescaped trailing backslash near index 2\na\\",
 	} {
 		require.EqualError(t, checkJavaRegex(pattern), text)
 	}

@@ -195,6 +195,62 @@ func TestValidateAnswersAsRecordedFromKafkaConnect(t *testing.T) {
 	}
 }
 
+// What a live Kafka Connect 4.1 answered, beyond the recordings: the errors of one key, its value, and which keys are not there.
+func TestClassesAndVersionsAreReadAsByKafkaConnect(t *testing.T) {
+	_, plugins := readGolden(t)
+	const (
+		text   = "org.apache.kafka.connect.storage.StringConverter"
+		simple = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+		header = "org.apache.kafka.connect.storage.HeaderConverter"
+		filter = "org.apache.kafka.connect.transforms.Filter"
+		none   = "Plugin " + text + " not found that matches the version range [,], available versions: [4.1.0, 4.1.0]"
+	)
+	for _, c := range []struct {
+		name, props, key, errors, value, absent string
+		nulls                                   []string
+	}{
+		{name: "alias of another kind", props: "key.converter=SimpleHeaderConverter", key: "key.converter", errors: "Class class " + simple + " does not implement the Converter interface", value: simple},
+		{name: "interface of another kind", props: "key.converter=" + header, key: "key.converter", errors: "Class interface " + header + " does not implement the Converter interface", value: header},
+		{name: "its own interface", props: "header.converter=" + header, key: "header.converter", errors: "This class is abstract and cannot be created.", value: header},
+		{name: "blank class", props: "key.converter=  ", key: "key.converter", errors: "Invalid value    for configuration key.converter: Class    could not be found."},
+		{name: "blank version", props: "key.converter=" + text + ";key.converter.plugin.version=", key: "key.converter.plugin.version", errors: none, absent: "key.converter.converter.type"},
+		{name: "blank version, at the class", props: "key.converter=" + text + ";key.converter.plugin.version=", key: "key.converter", errors: none, value: text},
+		{name: "version that cannot be read", props: "key.converter=" + text + ";key.converter.plugin.version=[[", key: "key.converter.plugin.version", errors: "Unbounded range: [[", value: "[[", absent: "key.converter.converter.type"},
+		{name: "its class", props: "key.converter=" + text + ";key.converter.plugin.version=[[", key: "key.converter", value: text},
+		{name: "version of the worker's converter", props: "key.converter.plugin.version=9", key: "key.converter.plugin.version", value: "9"},
+		{name: "version with a letter", props: "connector.plugin.version=v4.1.0", key: "connector.plugin.version", errors: "Plugin org.apache.kafka.connect.file.FileStreamSourceConnector not found that matches the version range [v4.1.0,v4.1.0], available versions: [4.1.0]", value: "v4.1.0", absent: "topic.creation.groups"},
+		{name: "alias and version", props: "connector.class=FileStreamSource;connector.plugin.version=1", key: "connector.class", errors: "Plugin org.apache.kafka.connect.file.FileStreamSourceConnector not found that matches the version range [1,1], available versions: [4.1.0]", value: "FileStreamSource"},
+		{name: "version of a transform", props: "transforms=x;transforms.x.type=" + filter + ";transforms.x.plugin.version=[[", key: "transforms.x.type", errors: "Unbounded range: [[", value: filter, absent: "transforms.x.negate"},
+		{name: "role of a converter", props: "key.converter=" + text + ";key.converter.converter.type=zzz", key: "key.converter.converter.type", errors: "Invalid value zzz for configuration converter.type: String must be one of: key, value, header", value: "zzz"},
+		{name: "null predicate", props: "transforms=x;transforms.x.type=" + filter + ";transforms.x.negate=true", nulls: []string{"transforms.x.predicate"}, key: "transforms.x.type", value: filter},
+		{name: "boundaries", props: "transaction.boundary=Connector", key: "transaction.boundary", errors: boundariesUnsupported, value: "Connector"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := ValidateRequest{
+				Kind: Source, Props: map[string]string{}, Nulls: c.nulls, Worker: goldenWorker(t, false), Plugins: plugins, TransactionBoundaries: Unsupported,
+			}
+			for _, p := range strings.Split("name=v;connector.class=org.apache.kafka.connect.file.FileStreamSourceConnector;topic=t;"+c.props, ";") {
+				k, v, _ := strings.Cut(p, "=")
+				r.Props[k] = v
+			}
+			own := fileStreamDef(Source)
+			found := false
+			for _, info := range r.Validate(NewReport(own, own.Validate(r.Props))).Configs {
+				require.NotEqual(t, c.absent, info.Value.Name)
+				if info.Value.Name != c.key {
+					continue
+				}
+				found = true
+				require.Equal(t, c.errors, strings.Join(info.Value.Errors, "|"))
+				if c.value != "" {
+					require.Equal(t, c.value, *info.Value.Value)
+				}
+			}
+			require.True(t, found)
+		})
+	}
+}
+
 func requireEntry(t *testing.T, want goldenEntry, got ConfigInfo) {
 	t.Helper()
 	var have goldenEntry

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -76,6 +77,9 @@ func javaToNet(text string) string {
 // checkJavaRegex returns what is wrong with an expression, in Java's words for the
 // mistakes that people make, with the place marked as Java marks it.
 func checkJavaRegex(text string) error {
+	if unclosedCount.MatchString(text) { // the engine takes the brace for itself
+		return javaSyntaxError("Unclosed counted closure", len(text), text)
+	}
 	_, err := CompileRegex(text)
 	if err == nil {
 		return nil
@@ -99,11 +103,16 @@ func checkJavaRegex(text string) error {
 	switch {
 	case class >= 0:
 		return javaSyntaxError("Unclosed character class", len(text)-1, text)
+	case strings.Contains(err.Error(), `illegal \ at end`):
+		return javaSyntaxError("Unescaped trailing backslash", len(text), text)
 	case strings.Contains(err.Error(), "missing closing"):
 		return javaSyntaxError("Unclosed group", len(text), text)
 	}
 	return err
 }
+
+// unclosedCount is a count such as a{1 or a{1, that the text ends in.
+var unclosedCount = regexp.MustCompile(`(^|[^\\])(\\\\)*[^\\([{|*+?]\{\d+(,\d*)?$`)
 
 func javaSyntaxError(what string, at int, text string) error {
 	message := fmt.Sprintf("%s near index %d\n%s", what, at, text)

@@ -188,8 +188,9 @@ func (r ValidateRequest) checkSink(props map[string]string, fail func(name, text
 		if pattern != "" {
 			re, _ = CompileRegex(pattern) // a bad one has its own error
 		}
-		key, text := dlqConflict(dlq, topics, re)
-		fail(key, text)
+		for _, c := range dlqConflicts(dlq, topics, re) {
+			fail(c.key, c.text)
+		}
 	}
 	worker := r.Worker.GroupID()
 	if worker == "" {
@@ -240,6 +241,7 @@ func (r ValidateRequest) checkNegations(props map[string]string, fail func(name,
 		prefix := "transforms." + alias + "."
 		_, negated := props[prefix+"negate"]
 		_, predicate := props[prefix+"predicate"]
+		predicate = predicate || slices.Contains(r.Nulls, prefix+"predicate")
 		if negated && !predicate {
 			fail(prefix+"type", "Config '"+prefix+"negate' was provided but there is no config '"+prefix+"predicate' defining a predicate to be negated.")
 		}
@@ -266,7 +268,8 @@ func (r ValidateRequest) clients(props map[string]string) Report {
 		for _, name := range javaHashOrder(names) {
 			info := ConfigInfo{Value: normal(ConfigValue{Name: kind.OverridePrefix() + name, Visible: true})}
 			text := given[name]
-			if k := def.Key(name); k != nil {
+			// Kafka Connect checks the group of a sink by itself and then shows it without a definition.
+			if k := def.Key(name); k != nil && !(kind == ConsumerClient && r.Kind == Sink && name == "group.id") {
 				key := *k
 				key.DisplayName = k.Label()
 				key.Name = info.Value.Name

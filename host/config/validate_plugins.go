@@ -87,34 +87,56 @@ type choice struct {
 	class string
 	// mismatch is the error for both settings when no version fits.
 	mismatch string
+	badRange error // the version setting cannot be read
 	err      error // for the class setting
 }
 
-// choose looks up the class in props[key] with the version in props[versionKey].
-// iface is the Java interface that Kafka names in the error for another kind.
-func (p Plugins) choose(kind PluginKind, iface, key, class, version string) choice {
+// choose looks up the class that stands in the setting key, as it was written, with a version setting. iface is the Java
+// interface that Kafka names in the error for another kind.
+func (p Plugins) choose(kind PluginKind, iface, key, written, version string) choice {
+	class := javaTrim(written)
 	if len(p) == 0 {
 		return choice{class: class}
 	}
-	versions, _ := ParseVersionRange(version) // a bad one has its own error
-	found, known := p.find(kind, class, versions)
-	if found != nil {
-		return choice{plugin: found, class: found.Class}
-	}
+	newest, known := p.find(kind, class, VersionRange{})
 	if known {
-		return choice{class: class, mismatch: p.versionMismatch(class, versions)}
+		versions, err := ParseVersionRange(version)
+		if err != nil {
+			return choice{class: newest.Class, badRange: err}
+		}
+		if found, _ := p.find(kind, class, versions); found != nil {
+			return choice{plugin: found, class: found.Class}
+		}
+		return choice{class: newest.Class, mismatch: p.versionMismatch(newest.Class, versions)}
 	}
-	if nested := p.nested(kind, class); len(nested) > 0 || isJavaInterface(class) {
+	nested := p.nested(kind, class)
+	switch own := javaInterfaces[class]; {
+	case len(nested) > 0 || own != "" && own == iface:
 		text := "This class is abstract and cannot be created."
 		if len(nested) > 0 {
 			text += " Did you mean " + strings.Join(nested, ", ") + "?"
 		}
 		return choice{class: class, err: kafkaError(text)}
+	case own != "":
+		return choice{class: class, err: kafkaError("Class interface " + class + " does not implement the " + iface + " interface")}
 	}
-	if len(p.versions(class)) > 0 || strings.HasPrefix(class, "java.lang.") {
-		return choice{class: class, err: kafkaError("Class class " + class + " does not implement the " + iface + " interface")}
+	if other := p.anyKind(class); other != "" {
+		return choice{class: other, err: kafkaError("Class class " + other + " does not implement the " + iface + " interface")}
 	}
-	return choice{err: Invalid(key, class, "Class "+class+" could not be found.")}
+	return choice{err: Invalid(key, written, "Class "+written+" could not be found.")}
+}
+
+// anyKind is the full name of a class that is something else than what was asked for; "" when it is not known.
+func (p Plugins) anyKind(class string) string {
+	for _, info := range p {
+		if info.Class == class || slices.Contains(info.Aliases, class) {
+			return info.Class
+		}
+	}
+	if strings.HasPrefix(class, "java.lang.") {
+		return class
+	}
+	return ""
 }
 
 // nested returns classes such as Cast$Key and Cast$Value for Cast.
@@ -122,12 +144,12 @@ func (p Plugins) nested(kind PluginKind, class string) []string {
 	return slices.DeleteFunc(p.classes(kind), func(c string) bool { return !strings.HasPrefix(c, class+"$") })
 }
 
-// isJavaInterface knows the abstract types that people take for plugins.
-func isJavaInterface(class string) bool {
-	return slices.Contains([]string{
-		"org.apache.kafka.connect.storage.Converter", "org.apache.kafka.connect.storage.HeaderConverter",
-		"org.apache.kafka.connect.transforms.Transformation", "org.apache.kafka.connect.transforms.predicates.Predicate",
-	}, class)
+// javaInterfaces are the abstract types that people take for plugins, with their short names.
+var javaInterfaces = map[string]string{
+	"org.apache.kafka.connect.storage.Converter":               "Converter",
+	"org.apache.kafka.connect.storage.HeaderConverter":         "HeaderConverter",
+	"org.apache.kafka.connect.transforms.Transformation":       "Transformation",
+	"org.apache.kafka.connect.transforms.predicates.Predicate": "Predicate",
 }
 
 func connectorPluginKind(kind Kind) PluginKind {
@@ -139,12 +161,8 @@ func connectorPluginKind(kind Kind) PluginKind {
 
 // versionError returns the error for a connector version that is not installed.
 func (r ValidateRequest) versionError(props map[string]string) string {
-	version := javaTrim(props["connector.plugin.version"])
-	if version == "" {
-		return ""
-	}
-	class := javaTrim(props["connector.class"])
-	return r.Plugins.choose(connectorPluginKind(r.Kind), "Connector", "connector.class", class, version).mismatch
+	version := VersionSetting(props, "connector.plugin.version")
+	return r.Plugins.choose(connectorPluginKind(r.Kind), "Connector", "connector.class", props["connector.class"], version).mismatch
 }
 
 // enrichedDef is the connector definition with what depends on the installed
@@ -206,16 +224,21 @@ func (r ValidateRequest) converterKeys(def *Def, props map[string]string, role C
 	if chosen.plugin != nil {
 		versionKey.Default = Text(chosen.plugin.Version)
 		versionKey.Recommender = offer(unique(r.Plugins.versions(chosen.class)), true)
-	} else if chosen.mismatch != "" {
+	} else if chosen.mismatch != "" || chosen.badRange != nil {
 		versions := unique(r.Plugins.versions(chosen.class))
 		newest, _ := r.Plugins.find(converterPluginKind(role), chosen.class, VersionRange{})
 		if newest != nil {
 			versionKey.Default = Text(newest.Version)
 		}
 		versionKey.Recommender = offer(versions, true)
-		versionKey.Validator = failing(chosen.mismatch)
+		if chosen.mismatch != "" {
+			versionKey.Validator = failing(chosen.mismatch)
+		}
 	} else {
 		versionKey.Recommender = offer(nil, chosen.class != "" || fromWorker)
+	}
+	if slices.Contains(r.Nulls, role.key()) {
+		versionKey.Recommender = offer(nil, false)
 	}
 	return []Key{classKey, versionKey}
 }
@@ -227,11 +250,11 @@ func (r ValidateRequest) chooseConverter(props map[string]string, role Converter
 		iface = "HeaderConverter"
 	}
 	text, set := props[role.key()]
-	if !set {
+	if !set { // then its version does not count either
 		text = chooseConverter(nil, r.Worker, role).Class
+		return r.Plugins.choose(converterPluginKind(role), iface, role.key(), text, ""), true
 	}
-	version := props[role.key()+".plugin.version"]
-	return r.Plugins.choose(converterPluginKind(role), iface, role.key(), javaTrim(text), version), !set
+	return r.Plugins.choose(converterPluginKind(role), iface, role.key(), text, VersionSetting(props, role.key()+".plugin.version")), false
 }
 
 func converterPluginKind(role ConverterRole) PluginKind {
@@ -253,6 +276,9 @@ func (r ValidateRequest) converters(props map[string]string) Report {
 			continue
 		}
 		options := readConverter(props, chosen.class, role).Config
+		if given, set := props[role.key()+".converter.type"]; set { // checked, though the role counts
+			options["converter.type"] = given
+		}
 		def := chosen.plugin.Def.With(extensionsInUse(chosen.plugin.Extensions, options)...)
 		values := def.Validate(options)
 		names := make([]string, 0, len(values))
@@ -329,7 +355,10 @@ func (r ValidateRequest) aliasKeys(props map[string]string, kind aliasKind, alia
 	if !set {
 		return []Key{typeKey, versionKey}
 	}
-	chosen := r.Plugins.choose(kind.plugin, kind.iface, prefix+"type", javaTrim(class), props[prefix+"plugin.version"])
+	chosen := r.Plugins.choose(kind.plugin, kind.iface, prefix+"type", class, VersionSetting(props, prefix+"plugin.version"))
+	if chosen.badRange != nil {
+		chosen.mismatch = chosen.badRange.Error()
+	}
 	typeKey.class = &chosen
 	if chosen.plugin == nil {
 		if chosen.mismatch != "" {

@@ -9,7 +9,7 @@ import (
 
 // VersionRange is a set of plugin versions in the notation of KIP-891: "latest",
 // a bare version, which must match exactly, or Maven ranges such as [1.0,2.0) or
-// (,1.5],[2.0,). The zero value contains every version.
+// (,1.5],[2.0,). The zero value contains every version, "[,]" none, as in Kafka Connect.
 type VersionRange struct{ parts []versionInterval }
 
 type versionInterval struct {
@@ -57,6 +57,9 @@ func (r VersionRange) Contains(version string) bool {
 		return true
 	}
 	for _, p := range r.parts {
+		if p == (versionInterval{}) {
+			continue
+		}
 		low, high := 1, -1
 		if p.low != "" {
 			low = CompareVersions(version, p.low)
@@ -92,12 +95,21 @@ func bracket(open bool, yes, no byte) byte {
 	return no
 }
 
+// VersionSetting is the text of a version setting for [ParseVersionRange]. Kafka
+// Connect reads one that is there, but blank, as "[,]", which contains no version.
+func VersionSetting(props map[string]string, key string) string {
+	if text, set := props[key]; !set || javaTrim(text) != "" {
+		return text
+	}
+	return "[,]"
+}
+
 // CompareVersions orders versions as Maven does for the usual forms: numbers by
 // value, missing parts as 0, and a version with a qualifier (-SNAPSHOT, -rc1)
 // before the one without.
 func CompareVersions(a, b string) int {
-	an, aq, _ := strings.Cut(strings.TrimPrefix(a, "v"), "-")
-	bn, bq, _ := strings.Cut(strings.TrimPrefix(b, "v"), "-")
+	an, aq, _ := strings.Cut(a, "-")
+	bn, bq, _ := strings.Cut(b, "-")
 	as, bs := strings.Split(an, "."), strings.Split(bn, ".")
 	for i := range max(len(as), len(bs)) {
 		if c := compareVersionParts(partAt(as, i), partAt(bs, i)); c != 0 {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,7 +50,7 @@ func (s *core) modifyOffsets(ctx context.Context, name, done string, changes []O
 	}
 	resolveCtx, cancelResolve := context.WithTimeout(ctx, resolveTimeout)
 	defer cancelResolve()
-	resolved, err := s.plugins.Resolve(resolveCtx, javaTrim(c.Config["connector.class"]), javaTrim(c.Config["connector.plugin.version"]))
+	resolved, err := s.plugins.Resolve(resolveCtx, javaTrim(c.Config["connector.class"]), config.VersionSetting(c.Config, "connector.plugin.version"))
 	if err != nil {
 		return "", err
 	}
@@ -431,7 +433,19 @@ func javaText(v any) string {
 	case nil:
 		return "null"
 	case string:
-		return strings.TrimSpace(v)
+		return v
+	case []any:
+		parts := make([]string, 0, len(v))
+		for _, one := range v {
+			parts = append(parts, javaText(one))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, k+"="+javaText(v[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return fmt.Sprint(v)
 }

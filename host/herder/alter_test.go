@@ -94,6 +94,8 @@ func TestSinkOffsetsAreReadAsKafkaConnectDoes(t *testing.T) {
 		"a partition in words": {change: change(`{"kafka_topic":"t","kafka_partition":"p"}`, ``), err: "Failed to parse the following Kafka partition value in the provided offsets: 'p'. Partition values for sink connectors need to be integers."},
 		"an empty offset":      {change: change(`{"kafka_topic":"t","kafka_partition":1}`, `{}`), err: "The offset for a sink connector should either be null or contain the key 'kafka_offset'"},
 		"half an offset":       {change: change(`{"kafka_topic":"t","kafka_partition":1}`, `{"kafka_offset":1.5}`), err: "Failed to parse the following Kafka offset value in the provided offsets: '1.5'. Offset values for sink connectors need to be integers."},
+		"a blank before":       {change: change(`{"kafka_topic":"t","kafka_partition":" 1"}`, ``), err: "Failed to parse the following Kafka partition value in the provided offsets: ' 1'. Partition values for sink connectors need to be integers."},
+		"an object":            {change: change(`{"kafka_topic":"t","kafka_partition":1}`, `{"kafka_offset":{"b":[1,null],"a":"x"}}`), err: "Failed to parse the following Kafka offset value in the provided offsets: '{a=x, b=[1, null]}'. Offset values for sink connectors need to be integers."},
 		"a null offset value":  {change: change(`{"kafka_topic":"t","kafka_partition":1}`, `{"kafka_offset":null}`), err: "Failed to parse the following Kafka offset value in the provided offsets: 'null'. Offset values for sink connectors need to be integers."},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,9 +39,11 @@ func (s *core) acceptPatch(ctx context.Context, name string, patch Config) (befo
 	if !ok {
 		return nil, nil, notFound(name)
 	}
-	// Kafka Connect stores another name and keeps the old one in the URL; here that is refused.
-	if err := checkName(name, patch); err != nil {
-		return nil, nil, err
+	// Kafka Connect stores another name and keeps the old one in the URL; here that is refused. An empty one fails validation.
+	if inner := patch["name"]; inner != nil && javaTrim(*inner) != "" {
+		if err := checkName(name, patch); err != nil {
+			return nil, nil, err
+		}
 	}
 	cfg := Config{}
 	for k, v := range current.Config {

@@ -3,6 +3,7 @@ package herder
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -87,17 +88,41 @@ func (s *core) show(name string, c store.ConnectorSnapshot) Connector {
 	return out
 }
 
-// Tasks implements Herder.
+// newTasksTimeout is how long a question for tasks waits for those of a configuration that has just changed.
+const newTasksTimeout = 2 * time.Second
+
+// Tasks implements Herder. Kafka Connect queues the question behind what a change makes it do, so that whoever changed a
+// configuration sees the tasks that were made from it.
 func (s *core) Tasks(name string) ([]Task, error) {
 	c, ok := s.configs.Snapshot().Connectors[name]
+	for late := time.After(newTasksTimeout); ok && s.makesTasks(name, c); c, ok = s.configs.Snapshot().Connectors[name] {
+		select {
+		case <-late:
+			return tasksOf(name, c), nil
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 	if !ok {
 		return nil, notFound(name)
 	}
+	return tasksOf(name, c), nil
+}
+
+// makesTasks tells whether a connector that runs has tasks of an older configuration.
+func (s *core) makesTasks(name string, c store.ConnectorSnapshot) bool {
+	if c.TargetState != store.TargetStarted || c.Tasks == nil || maps.Equal(c.AppliedConfig, c.Config) {
+		return false
+	}
+	st, known := s.statuses.Connector(name)
+	return known && st.State != store.StateFailed
+}
+
+func tasksOf(name string, c store.ConnectorSnapshot) []Task {
 	out := make([]Task, 0, len(c.Tasks))
 	for i, props := range c.Tasks {
 		out = append(out, Task{TaskID{name, i}, props})
 	}
-	return out, nil
+	return out
 }
 
 // Status implements Herder.

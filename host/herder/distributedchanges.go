@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tailrace/tailrace/host/cluster"
@@ -66,24 +64,16 @@ func (d *Distributed) Place(duty Duty, connector string, task int) (url string, 
 	return "", noLeader() // nobody runs it at the moment
 }
 
-// tasksMax is how many tasks a connector may have; 1 when its setting says nothing.
-func tasksMax(cfg map[string]string) int {
-	if n, err := strconv.Atoi(strings.TrimSpace(cfg["tasks.max"])); err == nil {
-		return n
-	}
-	return 1
-}
-
 // ownsHere says whether a request about a connector or task is for this worker. Every worker knows what does not exist.
 func (d *Distributed) ownsHere(duty Duty, connector string, task int) (bool, error) {
 	c, exists := d.configs.Snapshot().Connectors[connector]
 	switch {
 	case !exists:
 		return false, failed(NotFound, "Unknown connector: %s", connector)
-	case duty == OwnsTask && c.TargetState == store.TargetStopped && task >= 0 && task < tasksMax(c.Config):
-		return false, noLeader() // as in Kafka Connect: its tasks may come back
-	case duty == OwnsTask && (task < 0 || task >= len(c.Tasks)):
+	case duty == OwnsTask && (task < 0 || task >= max(len(c.Tasks), c.TasksSeen)):
 		return false, failed(NotFound, "Unknown task: %s-%d", connector, task)
+	case duty == OwnsTask && task >= len(c.Tasks):
+		return false, noLeader() // as in Kafka Connect: it may come back, as those of a stopped connector
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

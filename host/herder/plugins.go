@@ -87,32 +87,14 @@ func (s *core) PluginConfig(class, versions string) ([]KeyInfo, error) {
 	resolved, err := s.plugins.List().Resolve(class, versions)
 	var missing *plugin.NotFoundError
 	var version *plugin.VersionError
+	var unreadable *plugin.RangeError
 	switch {
 	case errors.As(err, &missing):
-		for _, p := range converters() {
-			if p.Class != class && !slices.Contains(p.Aliases, class) {
-				continue
-			}
-			if p.Def == nil {
-				return []KeyInfo{}, nil
-			}
-			return config.KeyInfos(p.Def), nil
-		}
-		for _, kind := range []config.PluginKind{config.TransformPlugin, config.PredicatePlugin} {
-			// Kafka Connect has no aliases for nested classes here, as Cast$Key.
-			if c, ok := transform.Lookup(kind, class); ok && (class == c.Name || !strings.Contains(class, "$")) {
-				return config.KeyInfos(c.Def), nil
-			}
-		}
-		if resolved, err := s.plugins.List().ResolveTransform(class, versions); err == nil {
-			return config.KeyInfos(definition(resolved.Transform.ConfigKeys)), nil
-		}
-		return nil, failed(NotFound, "Unknown plugin %s.", class)
+		return s.partConfig(class, versions)
 	case errors.As(err, &version):
-		if !strings.ContainsAny(version.Range, "[(") {
-			version.Range = "[" + version.Range + "," + version.Range + "]" // as Kafka Connect reads a bare version
-		}
 		return nil, failed(BadRequest, "%s", version.Error())
+	case errors.As(err, &unreadable):
+		return nil, failed(BadRequest, "Invalid version specification: %s", unreadable.Range)
 	case err != nil:
 		return nil, failed(BadRequest, "%s", err.Error())
 	}
@@ -131,6 +113,63 @@ func (s *core) PluginConfig(class, versions string) ([]KeyInfo, error) {
 		}
 	}
 	return out, nil
+}
+
+// partConfig shows the keys of a converter, transform or predicate.
+func (s *core) partConfig(class, versions string) ([]KeyInfo, error) {
+	accepted, err := config.ParseVersionRange(versions)
+	if err != nil {
+		return nil, failed(BadRequest, "Invalid version specification: %s", versions)
+	}
+	builtIn := append(converters(), transform.Plugins(CompatibleVersion)...)
+	i := slices.IndexFunc(builtIn, func(p config.PluginInfo) bool {
+		// Kafka Connect has no aliases for nested classes here, as Cast$Key.
+		return p.Class == class || slices.Contains(p.Aliases, class) && !strings.Contains(class, "$")
+	})
+	switch {
+	case i >= 0 && !accepted.Contains(CompatibleVersion):
+		var available []string // once for each role
+		for _, p := range builtIn {
+			if p.Class == builtIn[i].Class {
+				available = append(available, p.Version)
+			}
+		}
+		return nil, failed(BadRequest, "%s", (&plugin.VersionError{Class: builtIn[i].Class, Range: accepted.String(), Available: available}).Error())
+	case i >= 0 && builtIn[i].Def == nil:
+		return []KeyInfo{}, nil
+	case i >= 0:
+		return config.KeyInfos(builtIn[i].Def), nil
+	case slices.ContainsFunc(otherPlugins, func(other string) bool { return isPlugin(other, class) }):
+		return nil, failed(BadRequest, "Invalid plugin class %s. Valid types are sink, source, converter, header_converter, transformation, predicate.", class)
+	}
+	if resolved, err := s.plugins.List().ResolveTransform(class, versions); err == nil {
+		return config.KeyInfos(definition(resolved.Transform.ConfigKeys)), nil
+	}
+	return nil, failed(NotFound, "Unknown plugin %s.", class)
+}
+
+// otherPlugins are the built-in plugins of kinds whose keys are not shown.
+var otherPlugins = []string{
+	"org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+	"org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+	"org.apache.kafka.common.config.provider.FileConfigProvider",
+	"org.apache.kafka.connect.connector.policy.AllConnectorClientConfigOverridePolicy",
+	"org.apache.kafka.connect.connector.policy.NoneConnectorClientConfigOverridePolicy",
+	"org.apache.kafka.connect.connector.policy.PrincipalConnectorClientConfigOverridePolicy",
+}
+
+// isPlugin tells whether name means the class: in full, or without its package, or without the end that says its kind too.
+func isPlugin(class, name string) bool {
+	simple := class[strings.LastIndexByte(class, '.')+1:]
+	if name == class || name == simple {
+		return true
+	}
+	for _, kind := range []string{"ConfigProvider", "ConnectorClientConfigOverridePolicy"} {
+		if short, ok := strings.CutSuffix(simple, kind); ok && name == short {
+			return true
+		}
+	}
+	return false
 }
 
 // definition translates what a plugin says of its keys.
@@ -220,7 +259,7 @@ func kindOf(k plugin.Kind) config.Kind {
 
 // resolve finds the plugin of a configuration among what is known now.
 func (s *core) resolve(props map[string]string) (plugin.Resolved, error) {
-	return s.plugins.List().Resolve(javaTrim(props["connector.class"]), javaTrim(props["connector.plugin.version"]))
+	return s.plugins.List().Resolve(javaTrim(props["connector.class"]), config.VersionSetting(props, "connector.plugin.version"))
 }
 
 func (s *core) typeOf(props map[string]string) ConnectorType {

@@ -31,7 +31,7 @@ func (s *core) Validate(ctx context.Context, class string, cfg Config) (ConfigIn
 	given := cfg.class()
 	switch {
 	case cfg["connector.class"] != nil && !sameClass(given, class):
-		return ConfigInfos{}, failed(BadRequest, "Included connector type %s does not match request type %s", given, class)
+		return ConfigInfos{}, failed(BadRequest, "Included connector type %s does not match request type %s", *cfg["connector.class"], class)
 	case given == "":
 		return ConfigInfos{}, noType(cfg)
 	}
@@ -71,7 +71,7 @@ func (s *core) validate(ctx context.Context, name string, cfg Config) (ConfigInf
 	props, nulls := cfg.split()
 	resolveCtx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	resolved, err := s.plugins.Resolve(resolveCtx, class, javaTrim(props["connector.plugin.version"]))
+	resolved, err := s.plugins.Resolve(resolveCtx, class, config.VersionSetting(props, "connector.plugin.version"))
 	installed := err == nil
 	if !installed {
 		// Another version may be there: then the findings say so.
@@ -190,16 +190,35 @@ var supports = map[plugin.Support]config.Support{
 // shown are the plugin's findings but for what its definition does not show.
 func (s *core) shown(resolved plugin.Resolved, values []plugin.ConfigValue) []config.ConfigValue {
 	out := make([]config.ConfigValue, 0, len(values))
-	internal := map[string]bool{}
+	keys := map[string]plugin.ConfigKey{}
 	for _, k := range resolved.Connector.ConfigKeys {
-		internal[k.Name] = k.Internal
+		keys[k.Name] = k
 	}
 	for _, v := range values {
-		if !internal[v.Name] || len(v.Errors) > 0 { // the definition does not show it either
+		if !keys[v.Name].Internal || len(v.Errors) > 0 { // the definition does not show it either
+			v.Value = asRead(v.Name, v.Value, config.Type(keys[v.Name].Type))
 			out = append(out, config.ConfigValue(v))
 		}
 	}
 	return out
+}
+
+// asRead shows a number or boolean as Kafka Connect does: as it was read, and null when it cannot be read.
+func asRead(name string, text *string, t config.Type) *string {
+	switch {
+	case text == nil:
+		return nil
+	case t != config.Int && t != config.Short && t != config.Long && t != config.Double && t != config.Boolean:
+		return text
+	}
+	value, err := config.ParseText(name, *text, t)
+	if err != nil {
+		return nil
+	}
+	if shown, ok := config.FormatValue(value); ok {
+		return &shown
+	}
+	return nil
 }
 
 func limits(p config.Process) process.Limits {

@@ -115,6 +115,21 @@ func TestPluginsAreListedByKind(t *testing.T) {
 	require.ErrorContains(t, err, "Unknown plugin Cast$Key.")
 	_, err = s.PluginConfig("Nope", "")
 	require.EqualError(t, err, "Unknown plugin Nope.")
-	_, err = s.PluginConfig("scripted", "[2.0,)")
-	require.ErrorContains(t, err, "Plugin scripted not found that matches the version range")
+	for _, c := range []struct{ class, versions, err string }{
+		{"scripted", "[2.0,)", "Plugin scripted not found that matches the version range [2.0,), available versions: [1.2.3]"},
+		{"scripted", "x", "Plugin scripted not found that matches the version range [x,x], available versions: [1.2.3]"},
+		{"scripted", "LATEST", "Plugin scripted not found that matches the version range [LATEST,LATEST], available versions: [1.2.3]"},
+		{"scripted", "[,]", "Plugin scripted not found that matches the version range [,], available versions: [1.2.3]"},
+		{"scripted", "[[", "Invalid version specification: [["},
+		{"Filter", "1.0", "Plugin org.apache.kafka.connect.transforms.Filter not found that matches the version range [1.0,1.0], available versions: [4.1.0]"},
+		{"Json", "[,]", "Plugin org.apache.kafka.connect.json.JsonConverter not found that matches the version range [,], available versions: [4.1.0, 4.1.0]"},
+		{"Nope", "[[", "Invalid version specification: [["},
+		{"FileConfigProvider", "", "Invalid plugin class FileConfigProvider. Valid types are sink, source, converter, header_converter, transformation, predicate."},
+		{"Principal", "", "Invalid plugin class Principal. Valid types are sink, source, converter, header_converter, transformation, predicate."},
+	} {
+		_, err = s.PluginConfig(c.class, c.versions)
+		require.EqualError(t, err, c.err)
+	}
+	_, err = s.PluginConfig("Json", "[4.0,5.0)")
+	require.NoError(t, err)
 }

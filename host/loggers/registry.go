@@ -83,7 +83,15 @@ func (r *Registry) List() map[string]Logger {
 }
 
 // Get shows one logger; false when nobody has heard of it.
-func (r *Registry) Get(name string) (Logger, bool) { return r.current.Load().show(name) }
+func (r *Registry) Get(name string) (Logger, bool) { return r.current.Load().show(meant(name)) }
+
+// meant knows the root in any case of letters, as Log4j.
+func meant(name string) string {
+	if strings.EqualFold(name, Root) {
+		return Root
+	}
+	return name
+}
 
 func (t *table) show(name string) (Logger, bool) {
 	own, set := t.set[name]
@@ -111,6 +119,7 @@ func (r *Registry) Set(name, levelName string, level slog.Level, now time.Time) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.current.Load()
+	name = meant(name)
 	names := []string{name}
 	for other := range r.List() {
 		if name == Root && other != Root || strings.HasPrefix(other, name+".") {
@@ -121,7 +130,12 @@ func (r *Registry) Set(name, levelName string, level slog.Level, now time.Time) 
 	changed := []string{}
 	for _, n := range names {
 		was, _ := old.find(n)
-		if _, set := old.set[n]; was.level == level && (set || known(n)) {
+		_, set := old.set[n]
+		switch {
+		case was.level == level && (set || known(n)):
+			continue
+		case was.level == level: // it is known from now on, and not changed
+			next.set[n] = setting{name: levelName, level: level}
 			continue
 		}
 		next.set[n] = setting{name: levelName, level: level, modified: now.UnixMilli()}

@@ -56,6 +56,11 @@ func (e *VersionError) Error() string {
 		e.Class, e.Range, strings.Join(e.Available, ", "))
 }
 
+// RangeError says that a version range cannot be read.
+type RangeError struct{ Key, Range, Reason string }
+
+func (e *RangeError) Error() string { return e.Key + ": " + e.Reason }
+
 // Resolve finds the connector for connector.class (its name or one of its aliases) and connector.plugin.version: the
 // highest version in the range. While entries are being looked at and nothing usable fits, it waits for them, until ctx
 // ends.
@@ -135,7 +140,7 @@ type candidate[T any] struct {
 func choose[T any](all []candidate[T], class, versionKey, versions string) (best T, err error) {
 	accepted, err := parseRange(versions)
 	if err != nil {
-		return best, fmt.Errorf("%s: %w", versionKey, err)
+		return best, &RangeError{Key: versionKey, Range: versions, Reason: err.Error()}
 	}
 	meant := slices.DeleteFunc(slices.Clone(all), func(c candidate[T]) bool { return c.name != class })
 	if len(meant) == 0 {
@@ -162,7 +167,7 @@ func choose[T any](all []candidate[T], class, versionKey, versions string) (best
 	}
 	if !found {
 		slices.Sort(seen)
-		return best, &VersionError{Class: class, Range: versions, Available: seen}
+		return best, &VersionError{Class: meant[0].name, Range: accepted.text, Available: seen}
 	}
 	return best, nil
 }

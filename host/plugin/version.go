@@ -75,9 +75,12 @@ func (v version) part(i int) int {
 }
 
 // versionRange is what connector.plugin.version holds: Maven's ranges "[1.2]", "[1.0,2.0)", "(,1.0]", and several with
-// commas between. A bare "1.2" is "[1.2]" (Kafka Connect 4.1, KIP-891). "latest" and the empty text mean any.
+// commas between. A bare "1.2" is "[1.2]" (Kafka Connect 4.1, KIP-891), and no version is in it when it is none. "latest"
+// and the empty text mean any, "[,]" means none.
 type versionRange struct {
 	intervals []interval
+	none      bool
+	text      string // in Maven's notation, for messages
 }
 
 type interval struct {
@@ -88,17 +91,19 @@ type interval struct {
 // parseRange reads a version range.
 func parseRange(text string) (versionRange, error) {
 	text = strings.TrimSpace(text)
-	if text == "" || strings.EqualFold(text, "latest") {
+	switch {
+	case text == "" || text == "latest":
 		return versionRange{}, nil
-	}
-	if !strings.ContainsAny(text, "[(") {
+	case text == "[,]":
+		return versionRange{none: true, text: text}, nil
+	case !strings.ContainsAny(text, "[(,)]"):
+		r := versionRange{text: "[" + text + "," + text + "]"}
 		only, err := parseVersion(text)
-		if err != nil {
-			return versionRange{}, err
-		}
-		return versionRange{intervals: []interval{{low: &only, high: &only, includesLow: true, includesHigh: true}}}, nil
+		r.intervals = []interval{{low: &only, high: &only, includesLow: true, includesHigh: true}}
+		r.none = err != nil || text[0] == 'v'
+		return r, nil
 	}
-	var r versionRange
+	r := versionRange{text: text}
 	for rest := text; rest != ""; {
 		end := strings.IndexAny(rest, ")]")
 		if end < 0 || rest[0] != '[' && rest[0] != '(' {
@@ -139,8 +144,8 @@ func parseInterval(text string) (interval, error) {
 }
 
 func (r versionRange) contains(v version) bool {
-	if len(r.intervals) == 0 {
-		return true
+	if r.none || len(r.intervals) == 0 {
+		return !r.none
 	}
 	return slices.ContainsFunc(r.intervals, func(i interval) bool { return i.contains(v) })
 }

@@ -36,6 +36,10 @@ func TestRangesAreMavensAndABareVersionIsExact(t *testing.T) {
 		{"(1.0,2.0]", []string{"1.0.1", "2.0"}, []string{"1.0"}},
 		{"(,1.5]", []string{"0.1", "1.5"}, []string{"1.6"}},
 		{"[1,2), [3,)", []string{"1.5", "4"}, []string{"2.5"}},
+		{"[,]", nil, []string{"0", "4.1.0"}},
+		{"LATEST", nil, []string{"4.1.0"}},
+		{"v4.1.0", nil, []string{"4.1.0"}},
+		{"x", nil, []string{"4.1.0"}},
 	}
 	for _, c := range cases {
 		r, err := parseRange(c.text)

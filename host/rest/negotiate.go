@@ -20,9 +20,9 @@ func contextWithRoute(ctx context.Context, route *chi.Context) context.Context {
 // negotiated refuses what the client or the server cannot read, and gives the handler its time.
 func negotiated(method string, handle http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if (hasBody(method) || method == http.MethodDelete && r.ContentLength != 0) && !sendsJSON(r) {
-			// Kafka Connect answers with a content type only to a request that has none itself.
-			if r.Header.Get("Content-Type") == "" {
+		if !sendsJSON(method, r) {
+			// Kafka Connect answers with a content type only to a request that has none itself, or a pattern.
+			if given := r.Header.Get("Content-Type"); given == "" || isJSON(given) {
 				problem(w, http.StatusUnsupportedMediaType, httpText(http.StatusUnsupportedMediaType))
 			} else {
 				bare(w, http.StatusUnsupportedMediaType)
@@ -43,23 +43,39 @@ func negotiated(method string, handle http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// hasBody tells whether a request of this method brings a body that must be JSON when it is there.
-func hasBody(method string) bool {
-	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
-}
-
-func sendsJSON(r *http.Request) bool {
+// sendsJSON tells whether a request may go on by its Content-Type. As in Kafka Connect, one that says another type is
+// refused even where the body is not read, and one that says none where it is.
+func sendsJSON(method string, r *http.Request) bool {
+	route := chi.RouteContext(r.Context()).RoutePattern()
 	given := r.Header.Get("Content-Type")
-	if given == "" {
-		return r.ContentLength == 0 // no body, as in PUT pause
+	switch {
+	case route == "/connectors/{connector}/tasks" && method == http.MethodPost || route == "/connectors/{connector}/fence":
+		return true // between workers: the bytes count, which are signed
+	case given == "":
+		return r.ContentLength == 0 || !readsBody(method, route)
+	case method == http.MethodGet && !strings.HasPrefix(route, "/connector") && !strings.HasPrefix(route, "/admin/"):
+		return true // the root and health take everything, and so do Tailrace's own paths
 	}
 	media, _, err := mime.ParseMediaType(given)
-	return err == nil && isJSON(media)
+	return err == nil && (media == jsonType || isJSON(media) && !readsBody(method, route))
+}
+
+// readsBody tells whether the body of a request counts.
+func readsBody(method, route string) bool {
+	switch method {
+	case http.MethodPatch:
+		return true
+	case http.MethodPost:
+		return !strings.HasSuffix(route, "/restart")
+	case http.MethodPut:
+		return strings.HasSuffix(route, "/config") || strings.HasSuffix(route, "/validate") || strings.HasPrefix(route, "/admin/loggers/")
+	}
+	return false
 }
 
 // isJSON tells whether a media type, or a pattern of them, may be JSON.
 func isJSON(media string) bool {
-	return media == jsonType || media == "*/*" || media == "application/*"
+	return media == jsonType || media == "*/*" || media == "*" || media == "*/json" || media == "application/*"
 }
 
 func acceptsJSON(accept []string) bool {

@@ -1,13 +1,21 @@
 package rest
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 func (a *api) listPlugins(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, a.herder.Plugins(flag(r, "connectorsOnly", true)))
 }
 
 func (a *api) pluginConfig(w http.ResponseWriter, r *http.Request) {
-	keys, err := a.herder.PluginConfig(param(r, "plugin"), r.URL.Query().Get("version"))
+	query := r.URL.Query()
+	versions := query.Get("version")
+	if query.Has("version") && strings.TrimSpace(versions) == "" {
+		versions = "[,]" // as Kafka Connect reads it: no version is in it
+	}
+	keys, err := a.herder.PluginConfig(param(r, "plugin"), versions)
 	give(w, http.StatusOK, keys, err)
 }
 

@@ -202,6 +202,44 @@ func TestRecordedExchangesOfTheHTTPLayer(t *testing.T) {
 	}
 }
 
+// As a live Kafka Connect 4.1 answers.
+func TestContentTypesOfRequests(t *testing.T) {
+	handler := checked(t, &knownHerder{}, Options{})
+	for _, c := range []struct {
+		method, path, given  string
+		body, refused, typed bool
+	}{
+		{"GET", "/connectors", "text/plain", false, true, false},
+		{"GET", "/connector-plugins", "text/plain", false, true, false},
+		{"GET", "/", "text/plain", false, false, true},
+		{"GET", "/health", "text/plain", false, false, true},
+		{"GET", "/connectors", "*/*", true, false, true},
+		{"PUT", "/connectors/c/pause", "text/plain", false, true, false},
+		{"PUT", "/connectors/c/pause", "", true, false, false},
+		{"PUT", "/connectors/c/pause", "application/*", true, false, false},
+		{"PUT", "/connectors/c/config", "", true, true, true},
+		{"PUT", "/connectors/c/config", "application/*", true, true, true},
+		{"PUT", "/connectors/c/config", "text/json", true, true, false},
+		{"POST", "/connectors/c/restart", "", true, false, false},
+		{"POST", "/connectors/c/tasks", "text/plain", true, false, true},
+	} {
+		body := ""
+		if c.body {
+			body = "{}"
+		}
+		r := httptest.NewRequestWithContext(t.Context(), c.method, c.path, strings.NewReader(body))
+		if c.given != "" {
+			r.Header.Set("Content-Type", c.given)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		require.Equal(t, c.refused, w.Code == http.StatusUnsupportedMediaType, "%v: %d", c, w.Code)
+		if c.refused {
+			require.Equal(t, c.typed, w.Header().Get("Content-Type") != "", "%v", c)
+		}
+	}
+}
+
 // checked is Handler, and every answer is compared with the OpenAPI document.
 func checked(t *testing.T, h herder.Herder, o Options) http.Handler {
 	return openapitest.Handler(t, Handler(h, o))

@@ -42,6 +42,8 @@ type ConnectorSnapshot struct {
 	// Tasks are the task configurations by task number; nil until the connector
 	// has made some, and while Inconsistent.
 	Tasks []map[string]string
+	// TasksSeen is how many tasks the connector has had at most, as far as is known.
+	TasksSeen int
 	// TaskGeneration grows with every valid set of task configurations.
 	TaskGeneration int
 	// AppliedConfig is the configuration that Tasks were made from.
@@ -145,6 +147,7 @@ func (s *MemoryConfigStore) PutTasks(_ context.Context, connector string, tasks 
 		for i, t := range tasks {
 			c.Tasks[i] = maps.Clone(t)
 		}
+		c.TasksSeen = max(c.TasksSeen, len(tasks))
 		c.TaskGeneration++
 		c.AppliedConfig = c.Config
 		return c, exists

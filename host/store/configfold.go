@@ -192,7 +192,7 @@ func (f *ConfigFold) Snapshot() ConfigSnapshot {
 			continue
 		}
 		s.Connectors[name] = ConnectorSnapshot{
-			Config: c.config, TargetState: c.targetState, Tasks: c.validTasks(),
+			Config: c.config, TargetState: c.targetState, Tasks: c.validTasks(), TasksSeen: len(c.tasks),
 			Inconsistent: c.inconsistent, TaskGeneration: c.generation, TasksVersion: c.version, AppliedConfig: c.applied,
 			PendingFencing: c.pendingFencing, FencedTasks: c.fencedTasks, Fenced: c.fenced,
 		}

@@ -50,9 +50,17 @@ func recordings(t testing.TB, name string) []recorded {
 func TestWhatKafkaConnectWroteFoldsIntoWhatItsRESTSaid(t *testing.T) {
 	fold := NewConfigFold()
 	records := recordings(t, "config")
+	remembered := 0
 	for _, r := range records {
 		require.NoError(t, fold.Apply(r.Offset, r.record()), "%s at %d", r.Key, r.Offset)
+		for _, c := range fold.Snapshot().Connectors {
+			require.GreaterOrEqual(t, c.TasksSeen, len(c.Tasks))
+			if c.TargetState == TargetStopped && len(c.Tasks) == 0 && c.TasksSeen > 0 {
+				remembered++ // it had tasks before it was stopped
+			}
+		}
 	}
+	require.Positive(t, remembered)
 	s := fold.Snapshot()
 	require.Equal(t, int64(342), s.Version)
 	// GET /connectors at the end of the recording.
@@ -70,7 +78,9 @@ func TestWhatKafkaConnectWroteFoldsIntoWhatItsRESTSaid(t *testing.T) {
 			require.Equal(t, c.Config, c.AppliedConfig)
 			require.Equal(t, 1, c.TaskGeneration)
 			require.Equal(t, name, c.Tasks[0]["name"])
+			require.Equal(t, 1, c.TasksSeen)
 		case "stay-paused":
+			require.Zero(t, c.TasksSeen)
 			require.Equal(t, TargetPaused, c.TargetState)
 			require.Nil(t, c.Tasks)
 		default:

@@ -63,12 +63,6 @@ var checks = map[string]func(string) error{
 		}
 		return discover.Check([]string{v})
 	},
-	"batch.size": func(v string) error {
-		if n, ok := atoi(v); ok && n < 1 {
-			return errors.New("Value must be at least 1") //nolint:staticcheck // Kafka's words
-		}
-		return nil
-	},
 }
 
 // definition is the full set of keys; with hidden set, all but those of Kafka's FileStreamSource are accepted without

@@ -79,21 +79,18 @@ func (c *connector) AlterOffsets(_ context.Context, cfg connect.Config, offsets 
 			"This is because stdin is used for input and offsets are not tracked.")
 	}
 	for _, o := range offsets {
-		if o.Partition == nil && o.Offset == nil {
-			continue // nothing is set
+		if o.Offset == nil {
+			continue // a reset, of whatever it is
+		}
+		position, ok := o.Offset[positionKey]
+		if !ok {
+			return fmt.Errorf("Offset objects should either be null or contain the key '%s'", positionKey) //nolint:staticcheck // Kafka's words
 		}
 		if o.Partition == nil {
 			return errors.New("Partition objects cannot be null") //nolint:staticcheck // Kafka's words
 		}
 		if _, ok := o.Partition["filename"]; !ok {
 			return errors.New("Partition objects should contain the key 'filename'") //nolint:staticcheck // Kafka's words
-		}
-		if o.Offset == nil {
-			continue // a reset
-		}
-		position, ok := o.Offset[positionKey]
-		if !ok {
-			return fmt.Errorf("Offset objects should either be null or contain the key '%s'", positionKey) //nolint:staticcheck // Kafka's words
 		}
 		switch n := position.(type) {
 		case int64:

@@ -36,7 +36,6 @@ func TestValidationSpeaksAsKafkaDoes(t *testing.T) {
 		`Missing required configuration "topic" which has no default value.`:                              {"file": "/tmp/x"},
 		"Invalid value many for configuration batch.size: Not a number of type INT":                       {"topic": "t", "batch.size": "many"},
 		"Invalid value  for configuration topic: String must be non-empty":                                {"topic": ""},
-		"Invalid value 0 for configuration batch.size: Value must be at least 1":                          {"topic": "t", "batch.size": "0"},
 		`Invalid value x for configuration fields: "x" is not name:type, for example id:int64`:            {"topic": "t", "fields": "x"},
 		`Invalid value logs/* for configuration files: "logs/*" is not an absolute path: start it with /`: {"topic": "t", "files": "logs/*"},
 		"Invalid value xml for configuration format: String must be one of: lines, bytes, json, csv":      {"topic": "t", "format": "xml"},
@@ -45,7 +44,7 @@ func TestValidationSpeaksAsKafkaDoes(t *testing.T) {
 		require.Len(t, issues, 1, message)
 		require.Equal(t, message, issues[0].Message)
 	}
-	require.Empty(t, definition(true).Validate(connect.Config{"topic": "t", "file": "/no/such/file"}))
+	require.Empty(t, definition(true).Validate(connect.Config{"topic": "t", "file": "/no/such/file", "batch.size": "0"}))
 }
 
 func TestRulesBetweenKeys(t *testing.T) {

@@ -66,6 +66,7 @@ func (t *task) Start(ctx context.Context, raw connect.Config, sc *connect.Source
 	if err := connect.BindWith(definition(false), raw, &t.cfg); err != nil {
 		return err
 	}
+	t.cfg.BatchSize = max(t.cfg.BatchSize, 1)
 	if issues := t.cfg.conflicts(); len(issues) > 0 {
 		return &connect.ConfigError{Issues: issues}
 	}

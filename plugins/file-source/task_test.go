@@ -94,16 +94,18 @@ func TestGoesOnWhereKafkasConnectorStopped(t *testing.T) {
 }
 
 func TestBatchSizeBoundsEachRead(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "in.txt")
-	write(t, path, strings.Repeat("x\n", 10))
-	s := connecttest.RunSource(t, plugin(), connect.Config{"file": path, "topic": "t", "batch.size": "3"})
-	withOffset := 0
-	for _, r := range s.Next(10) {
-		if r.SourceOffset != nil {
-			withOffset++
+	for size, reads := range map[string]int{"3": 4, "0": 10, "-5": 10} {
+		path := filepath.Join(t.TempDir(), "in.txt")
+		write(t, path, strings.Repeat("x\n", 10))
+		s := connecttest.RunSource(t, plugin(), connect.Config{"file": path, "topic": "t", "batch.size": size})
+		withOffset := 0
+		for _, r := range s.Next(10) {
+			if r.SourceOffset != nil {
+				withOffset++
+			}
 		}
+		require.Equal(t, reads, withOffset, "the last record of each read has its offset: %s", size)
 	}
-	require.Equal(t, 4, withOffset, "the last record of each read has its offset")
 }
 
 func TestRotationWhileStoppedIsFoundOnceTheFileIsKnownToRotate(t *testing.T) {

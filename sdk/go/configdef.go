@@ -225,6 +225,7 @@ func (k *ConfigKey) check(value string) *ConfigIssue {
 		}
 	}
 	if k.NonEmpty && trimmed == "" && k.Type != TypeList {
+		value = trimmed // as it was read
 		return bad("String must be non-empty")
 	}
 	if _, ok := k.valid(trimmed); !ok && k.Type != TypeList {

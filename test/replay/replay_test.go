@@ -30,12 +30,8 @@ const limit = 20 * time.Minute
 // deliberate lists the exchanges that differ on purpose, with the reason. docs/compatibility.md has the same for users.
 var deliberate = []struct{ names, why string }{
 	{`^base-(openapi|metrics)$`, "served here"},
-	{`^plugins-config-(Cast_Key|transform-version)$`, "short names of transforms are known with $Key and $Value, and the worker's transforms have one version"},
-	{`^plugins-config-version-(bogus|empty)$`, "a range that cannot be read is told as such, and an empty one is none"},
 	{`^plugins-config-(java\.lang\.String|org\.apache\.kafka\.connect\.source\.SourceConnector)$`, "404 for what is no plugin, instead of 500"},
 	{`^validate-(missing-class|empty-object|empty-object-short|path-and-class-unknown|not-a-connector)$`, "400 for a request without a known class, instead of 500"},
-	{`^validate-batch-size-text$`, "a value that cannot be read is shown as it was given"},
-	{`^validate-batch-size-zero$`, "the error is found before the start"},
 	{`^validate-transforms-short$`, "short names of transforms are known"},
 	{`^eos-(grow|resume)-wait$`, "the version of a task that starts again is known"},
 	{`^eos-replayed$`, "a line is read when it is there, not when more follows"},
