@@ -20,7 +20,8 @@ var ErrStopScan = errors.New("the scan is to stop")
 
 // Scan reads a topic from its beginning (or from the offsets given) to where it ends
 // when Scan is called, without a group. Records of one partition come in order. cfg is a
-// ConsumerClient; its group settings are not used, its isolation.level is.
+// ConsumerClient; its group settings are not used, its isolation.level is: with read_committed it waits for
+// transactions that are open.
 func Scan(ctx context.Context, cfg ClientConfig, topic string, from map[int32]int64, each func(ScannedRecord) error) error {
 	const op = "read topic"
 	if cfg.Kind != ConsumerClient {
@@ -30,12 +31,12 @@ func Scan(ctx context.Context, cfg ClientConfig, topic string, from map[int32]in
 	base.Kind = AdminClient // without the options of a group
 	h := new(health)
 	defer h.close()
-	cl, err := kgo.NewClient(append(base.options(h), cfg.Consumer.logOptions()...)...)
+	cl, err := base.newClient(h, cfg.Consumer.logOptions()...)
 	if err != nil {
 		return newError(op, topic, err)
 	}
 	defer cl.Close()
-	left, start, err := scanRange(ctx, cl, topic, from, cfg.Consumer.IsolationLevel == "read_committed")
+	left, start, err := scanRange(ctx, cl, topic, from)
 	if err != nil {
 		return newError(op, topic, err)
 	}
@@ -72,7 +73,7 @@ func Scan(ctx context.Context, cfg ClientConfig, topic string, from map[int32]in
 }
 
 // scanRange gives the ends of the partitions that have something to read, and where to begin.
-func scanRange(ctx context.Context, cl *kgo.Client, topic string, from map[int32]int64, committedOnly bool) (left map[int32]int64, start map[int32]kgo.Offset, err error) {
+func scanRange(ctx context.Context, cl *kgo.Client, topic string, from map[int32]int64) (left map[int32]int64, start map[int32]kgo.Offset, err error) {
 	numbers, err := partitionsOf(ctx, cl, topic)
 	if err != nil {
 		return nil, nil, err
@@ -85,7 +86,8 @@ func scanRange(ctx context.Context, cl *kgo.Client, topic string, from map[int32
 	if err != nil {
 		return nil, nil, err
 	}
-	ends, err := listOffsets(ctx, cl, partitions, latestOffset, committedOnly)
+	// That of all records: a transaction that was just committed is not seen as such at once, and would be missing.
+	ends, err := listOffsets(ctx, cl, partitions, latestOffset, false)
 	if err != nil {
 		return nil, nil, err
 	}
