@@ -269,7 +269,7 @@ func (r ValidateRequest) clients(props map[string]string) Report {
 			info := ConfigInfo{Value: normal(ConfigValue{Name: kind.OverridePrefix() + name, Visible: true})}
 			text := given[name]
 			// Kafka Connect checks the group of a sink by itself and then shows it without a definition.
-			if k := def.Key(name); k != nil && !(kind == ConsumerClient && r.Kind == Sink && name == "group.id") {
+			if k := def.Key(name); k != nil && (kind != ConsumerClient || r.Kind != Sink || name != "group.id") {
 				key := *k
 				key.DisplayName = k.Label()
 				key.Name = info.Value.Name

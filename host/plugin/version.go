@@ -88,6 +88,15 @@ type interval struct {
 	includesLow, includesHigh bool
 }
 
+// onlyVersion is the range of one version; of none when the text is not one.
+func onlyVersion(text string) versionRange {
+	only, err := parseVersion(text)
+	return versionRange{
+		text: "[" + text + "," + text + "]", none: err != nil || text[0] == 'v',
+		intervals: []interval{{low: &only, high: &only, includesLow: true, includesHigh: true}},
+	}
+}
+
 // parseRange reads a version range.
 func parseRange(text string) (versionRange, error) {
 	text = strings.TrimSpace(text)
@@ -97,11 +106,7 @@ func parseRange(text string) (versionRange, error) {
 	case text == "[,]":
 		return versionRange{none: true, text: text}, nil
 	case !strings.ContainsAny(text, "[(,)]"):
-		r := versionRange{text: "[" + text + "," + text + "]"}
-		only, err := parseVersion(text)
-		r.intervals = []interval{{low: &only, high: &only, includesLow: true, includesHigh: true}}
-		r.none = err != nil || text[0] == 'v'
-		return r, nil
+		return onlyVersion(text), nil
 	}
 	r := versionRange{text: text}
 	for rest := text; rest != ""; {

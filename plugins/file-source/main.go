@@ -2,7 +2,6 @@
 package main
 
 import (
-	"strconv"
 	"strings"
 
 	connect "github.com/tailrace/tailrace/sdk/go"
@@ -51,9 +50,4 @@ func splitList(v string) []string {
 		items[i] = strings.TrimSpace(items[i])
 	}
 	return items
-}
-
-func atoi(v string) (int, bool) {
-	n, err := strconv.Atoi(strings.TrimSpace(v))
-	return n, err == nil
 }
