@@ -1,6 +1,8 @@
 package task
 
 import (
+	"maps"
+
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
 )
@@ -14,6 +16,8 @@ type position struct {
 	sent, consumed int64
 	// committed is what the group has stored, or where it starts.
 	committed int64
+	// stored: this task has committed an offset of the partition, so that the group has one.
+	stored bool
 	// end is behind the partition's last record, as of the last fetch.
 	end int64
 	// pausedByTask: the task asked for no more records.
@@ -106,6 +110,18 @@ func (p *positions) committable(confirmed []plugin.PartitionPosition) map[kafka.
 		}
 	}
 	return offsets
+}
+
+// withBeginnings adds where partitions begin of which the group may have no offset: when they move before their first record
+// comes, auto.offset.reset=latest must not skip it. As Kafka Connect, it does so along with a commit that is due anyway.
+func (p *positions) withBeginnings(offsets map[kafka.TopicPartition]int64) map[kafka.TopicPartition]int64 {
+	all := maps.Clone(offsets)
+	for tp, pos := range p.byTP {
+		if _, moved := all[tp]; !moved && !pos.stored {
+			all[tp] = pos.committed
+		}
+	}
+	return all
 }
 
 // segment is a run of records that the task was sent, to find a record by its

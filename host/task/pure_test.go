@@ -197,6 +197,9 @@ func TestPositionsCommitOnlyWhatWasConfirmedAndSent(t *testing.T) {
 	require.Empty(t, p.committable(confirm(99, 5)))
 	p.byTP[b].consumed = 9 // nothing but skipped records
 	require.Equal(t, map[kafka.TopicPartition]int64{b: 9}, p.committable(nil))
+	require.Equal(t, map[kafka.TopicPartition]int64{a: 120, b: 7}, p.withBeginnings(map[kafka.TopicPartition]int64{a: 120}))
+	p.byTP[b].stored = true
+	require.Equal(t, map[kafka.TopicPartition]int64{a: 120}, p.withBeginnings(map[kafka.TopicPartition]int64{a: 120}))
 	renewed := p.renew()
 	require.Len(t, renewed, 2)
 	for _, pos := range renewed {

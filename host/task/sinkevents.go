@@ -247,13 +247,19 @@ func (r *sinkRun) commit(ctx context.Context, confirmed []plugin.PartitionPositi
 	if !r.flushLetters(ctx) {
 		return false
 	}
-	if err := r.consumer.Commit(ctx, offsets); err != nil {
+	all := r.positions.withBeginnings(offsets)
+	if err := r.consumer.Commit(ctx, all); err != nil {
 		r.snap.CommitFailures++
 		r.logger.Warn("cannot commit consumer offsets; the next commit covers them", "error", err)
 		r.retrying(err, r.cfg.Timing.OffsetFlushInterval)
 		return false
 	}
 	r.snap.Commits++
+	for tp := range all {
+		if pos, ok := r.positions.byTP[tp]; ok {
+			pos.stored = true
+		}
+	}
 	told := make([]plugin.PartitionPosition, 0, len(offsets))
 	for tp, offset := range offsets {
 		if pos, ok := r.positions.byTP[tp]; ok {
