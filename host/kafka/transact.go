@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,29 +19,18 @@ type OutRecord struct {
 
 // Transactor writes records to several topics, all or none. One goroutine uses it.
 type Transactor struct {
-	p     *Producer // never produces by itself: its limits and its errors
-	id    string
+	p     *Producer
 	known map[string]struct{} // topics whose limit was asked for
 }
 
 // NewTransactor makes a producer with a transactional id. When it returns, an earlier one
 // with the same id is fenced, and what it had not committed is undone.
 func NewTransactor(ctx context.Context, cfg ClientConfig, id string) (*Transactor, error) {
-	const op = "begin transactions as"
-	if cfg.Kind != ProducerClient {
-		return nil, &Error{Op: op, Subject: id, cause: fmt.Errorf("the configuration is for a %s", cfg.Kind)}
+	p, err := newTransactional(ctx, cfg, id)
+	if err != nil {
+		return nil, err
 	}
-	p := &Producer{cfg: cfg, health: new(health)}
-	var err error
-	if p.cl, err = cfg.newClient(p.health, kgo.ProducerBatchMaxBytesFn(p.batchLimit), kgo.TransactionalID(id)); err != nil {
-		return nil, newError(op, id, err)
-	}
-	t := &Transactor{p: p, id: id, known: map[string]struct{}{}}
-	if _, _, err := p.cl.ProducerID(ctx); err != nil {
-		t.Close()
-		return nil, newError(op, id, err)
-	}
-	return t, nil
+	return &Transactor{p: p, known: map[string]struct{}{}}, nil
 }
 
 // Write writes the records in one transaction, and returns when it is committed. The
@@ -55,8 +43,8 @@ func (t *Transactor) Write(ctx context.Context, records []OutRecord) error {
 			_ = t.p.LearnTopicLimit(ctx, records[i].Topic) // without it the broker's answer has to do
 		}
 	}
-	if err := t.p.cl.BeginTransaction(); err != nil {
-		return newError(op, t.id, err)
+	if err := t.p.Begin(); err != nil {
+		return err
 	}
 	out := libraryRecords(records)
 	failed := t.refusedOf(out, t.p.cl.ProduceSync(ctx, out...))
@@ -65,7 +53,7 @@ func (t *Transactor) Write(ctx context.Context, records []OutRecord) error {
 		end = kgo.TryAbort
 	}
 	if err := t.p.cl.EndTransaction(ctx, end); err != nil && failed == nil {
-		failed = newError(op, t.id, err)
+		failed = newError(op, t.p.transactionalID, err)
 	}
 	return failed
 }
@@ -93,7 +81,7 @@ func (t *Transactor) refusedOf(out []*kgo.Record, results kgo.ProduceResults) er
 				return &e
 			}
 		}
-		return newError("write a transaction as", t.id, result.Err)
+		return newError("write a transaction as", t.p.transactionalID, result.Err)
 	}
 	return nil
 }

@@ -12,6 +12,11 @@ import (
 // that one had not committed is undone (I-5). Between Begin and the end of a transaction Produce may be called; one
 // goroutine at a time calls Begin, Commit and Abort.
 func NewTransactionalProducer(ctx context.Context, cfg ClientConfig, id string) (*Producer, error) {
+	return newTransactional(ctx, cfg, id, kgo.TransactionTimeout(cfg.Producer.TransactionTimeout))
+}
+
+// newTransactional is what a transactional producer and a Transactor have in common.
+func newTransactional(ctx context.Context, cfg ClientConfig, id string, more ...kgo.Opt) (*Producer, error) {
 	const op = "begin transactions as"
 	if cfg.Kind != ProducerClient {
 		return nil, &Error{Op: op, Subject: id, cause: fmt.Errorf("the configuration is for a %s", cfg.Kind)}
@@ -19,8 +24,7 @@ func NewTransactionalProducer(ctx context.Context, cfg ClientConfig, id string) 
 	p := &Producer{cfg: cfg, health: new(health), transactionalID: id}
 	p.cfg.wires = new(wires)
 	var err error
-	if p.cl, err = p.cfg.newClient(p.health, kgo.ProducerBatchMaxBytesFn(p.batchLimit), kgo.TransactionalID(id),
-		kgo.TransactionTimeout(cfg.Producer.TransactionTimeout)); err != nil {
+	if p.cl, err = p.cfg.newClient(p.health, append(more, kgo.ProducerBatchMaxBytesFn(p.batchLimit), kgo.TransactionalID(id))...); err != nil {
 		return nil, newError(op, id, err)
 	}
 	if _, _, err := p.cl.ProducerID(ctx); err != nil {
