@@ -14,7 +14,8 @@ const (
 	loadUnit = 1 << 20 // bytes a second
 	// maxLoads bounds what a member reports, the heaviest first.
 	maxLoads = 1000
-	// noLoad is what does not matter, in bytes a second.
+	// noLoad is what does not matter, in bytes a second: less than that does not become a load, and what has become one stays
+	// above the half of it, below which nothing is reported.
 	noLoad = loadUnit / 16
 )
 
@@ -53,7 +54,7 @@ func weightIn(props map[string]string) float64 {
 func reportLoads(measured map[Item]float64) []Load {
 	loads := make([]Load, 0, len(measured))
 	for item, rate := range measured {
-		if rate < noLoad {
+		if rate < noLoad/2 {
 			rate = 0
 		}
 		loads = append(loads, Load{item, int64(rate)})
@@ -86,13 +87,14 @@ func steadyLoads(known map[Item]float64, peers map[string]Metadata) map[Item]flo
 }
 
 // steady is the load that counts after another measurement: the old one until the new one differs by more than a factor of
-// two, so that the ups and downs of a task move nothing. Pure.
+// two, so that the ups and downs of a task move nothing. That goes before what does not matter: a load just above that
+// border would come and go. Pure.
 func steady(known, measured float64) float64 {
 	switch {
-	case measured < noLoad && known < 2*noLoad:
-		return 0
 	case known/2 <= measured && measured <= known*2:
 		return known
+	case measured < noLoad:
+		return 0
 	}
 	return measured
 }

@@ -60,17 +60,17 @@ func TestMeasuredLoadsLevelTheWorkAndDoNotMakeItFlap(t *testing.T) {
 		g.connectors(names(rapid.IntRange(1, 6).Draw(t, "connectors")), rapid.IntRange(1, 5).Draw(t, "tasks"))
 		g.settle(t)
 		measure := func(rate func(Item) float64, before map[Item]float64) map[Item]float64 {
-			peer := Metadata{}
+			measured := map[Item]float64{}
 			for _, w := range g.work {
 				if !w.Item.IsConnector() {
-					peer.Loads = append(peer.Loads, Load{w.Item, int64(rate(w.Item))})
+					measured[w.Item] = rate(w.Item)
 				}
 			}
-			return steadyLoads(before, map[string]Metadata{"m0": peer})
+			return steadyLoads(before, map[string]Metadata{"m0": {Loads: reportLoads(measured)}})
 		}
 		true0 := map[Item]float64{}
 		for _, w := range g.work {
-			true0[w.Item] = loadUnit * rapid.SampledFrom([]float64{0, 0.1, 1, 5, 50}).Draw(t, "load of "+w.Item.String())
+			true0[w.Item] = loadUnit * rapid.SampledFrom([]float64{0, 0.0625, 0.1, 1, 5, 50}).Draw(t, "load of "+w.Item.String())
 		}
 		known := measure(func(i Item) float64 { return true0[i] }, nil)
 		g.weigh(known)
@@ -129,9 +129,18 @@ func TestALoadStaysUntilItDiffersByAFactorOfTwo(t *testing.T) {
 		{3 * mib, 1.4 * mib, 1.4 * mib},
 		{3 * mib, 0, 0},
 		{1.5 * noLoad, 0, 0},
+		{1.5 * noLoad, 0.9 * noLoad, 1.5 * noLoad},
+		{1.9 * noLoad, 0.9 * noLoad, 0},
+		{0, noLoad, noLoad},
 	} {
 		require.Equal(t, c.want, steady(c.known, c.measured), "%v", c)
 	}
+}
+
+// A load just above what does not matter is reported down to its half, or it would come and go.
+func TestALoadIsReportedDownToHalfOfWhatMatters(t *testing.T) {
+	loads := reportLoads(map[Item]float64{{"a", 0}: noLoad / 2, {"b", 0}: noLoad/2 - 1, {"c", 0}: 5 * loadUnit})
+	require.Equal(t, []Load{{Item{"a", 0}, noLoad / 2}, {Item{"b", 0}, 0}, {Item{"c", 0}, 5 * loadUnit}}, loads)
 }
 
 func TestWeightsComeFromTheConfigurationFirst(t *testing.T) {
