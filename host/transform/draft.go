@@ -181,7 +181,7 @@ func (t *replaceField) draft(d *draft) bool {
 		return d.permute(plan.from)
 	}
 	plan, err := t.plans.get(d.schema, t.plan)
-	if err != nil || plan.err != nil || takesDefaults(d.schema, t.replaceNull) {
+	if err != nil || plan.err != nil || plan.odd || takesDefaults(d.schema, t.replaceNull) {
 		return false
 	}
 	d.schema = plan.rows.schema

@@ -244,6 +244,23 @@ func FuzzPrograms(f *testing.F) {
 	})
 }
 
+// A field that is left out can have the new name of one that is kept, which then gets its value as Kafka Connect gives it, although
+// that has another schema. No program can do this.
+func TestAValueThatGoesIntoAFieldOfAnotherSchemaIsLeftToTheStep(t *testing.T) {
+	chain := chainOf(t, []config.Transform{{Alias: "r", Class: "ReplaceField$Value", Config: map[string]string{"exclude": "c", "renames": "c:e"}}})
+	s := data.NewStruct().Field("c", data.Int32Schema).Field("e", data.OptionalInt32Schema).MustBuild()
+	raw, err := data.AppendValue(nil, s, data.NewValue(s).Set("c", 7).MustBuild())
+	require.NoError(t, err)
+	b := NewBatch(Sink)
+	r := b.Add()
+	r.Value.SetWire(s, raw)
+	chain.Apply(b)
+	require.True(t, r.Live(), "%v", r.Failure())
+	v, err := r.Value.Value()
+	require.NoError(t, err)
+	require.Equal(t, "Struct{e=7}", v.(*data.Struct).String())
+}
+
 // programMemory is what the blocks of a batch and the programs for two sets of keys may take, as so much input.
 const programMemory = 64 << 10
 
