@@ -28,7 +28,8 @@
 //
 // A record that cannot be handled goes the way of errors.tolerance: retried,
 // skipped, written to the dead letters, or the end of the task. Transforms, when
-// there are any, run before the converters of a source and behind those of a sink.
+// there are any, run before the converters of a source and behind those of a sink. A panic in one of them
+// ends the task and nothing else.
 //
 // It imports host/plugin, host/kafka, host/store (types only), host/convert,
 // host/transform and sdk/go/wire and data. It may not import host/worker, host/herder or host/config.

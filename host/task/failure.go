@@ -106,7 +106,10 @@ func describe(err error) (class, text, trace string) {
 	var remote *plugin.RemoteError
 	var conversion *convert.Error
 	var refused *kafka.RecordError
+	var panicked *panicError
 	switch {
+	case errors.As(err, &panicked) && error(panicked) == err: //nolint:errorlint // only this very level
+		return connectException, panicked.Error(), panicked.stack
 	case errors.As(err, &remote) && error(remote) == err: //nolint:errorlint // only this very level
 		if remote.Class != "" {
 			return remote.Class, remote.Message, remote.Trace

@@ -267,7 +267,14 @@ func (r *sinkRun) pump() {
 		b.Start(pos.id, timestampType(run.TimestampType(r.fetchNext)))
 		from := r.fetchNext
 		alone := r.inFlight == 0 && len(frame) == 0 // then one record may pass the credit
-		next, ok := r.converter.run(b, run, from, budget-used, r.cfg.MaxPutRecords-records, alone)
+		next, ok := from, false
+		err := guarded(func() string { return sinkWhere(run.Topic, run.Partition, run.Offset(from)) }, func() {
+			next, ok = r.converter.run(b, run, from, budget-used, r.cfg.MaxPutRecords-records, alone)
+		})
+		if err != nil {
+			r.fail(err)
+			return
+		}
 		r.handled += uint64(next - from)
 		r.fetchNext = next
 		r.traces.see(run, from, next)

@@ -41,11 +41,15 @@ func (r *sinkRun) unconvertible(run *kafka.Run, i int, no refusal) bool {
 	return true
 }
 
+func sinkWhere(topic string, partition int32, offset int64) string {
+	return "the record at topic " + topic + ", partition " + strconv.Itoa(int(partition)) + ", offset " + strconv.FormatInt(offset, 10)
+}
+
 // errantFailure counts and logs one errant record; position is its place among
 // those that were read. Too many of them fail the task.
 func (r *sinkRun) errantFailure(e *Errant, position uint64) *RecordFailure {
 	r.snap.Errors++
-	where := "the record at topic " + e.Topic + ", partition " + strconv.Itoa(int(e.Partition)) + ", offset " + strconv.FormatInt(e.Offset, 10)
+	where := sinkWhere(e.Topic, e.Partition, e.Offset)
 	f := &RecordFailure{Stage: e.Stage, Class: e.Class, Transform: e.Transform, Where: where, Err: e.Err, Fatal: !r.cfg.Errors.TolerateAll}
 	if r.cfg.Errors.TolerateAll {
 		r.snap.Skipped++

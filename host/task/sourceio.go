@@ -32,7 +32,12 @@ func (r *sourceRun) read() {
 		switch e := event.(type) {
 		case *wire.SourceBatch:
 			c.trace = r.trace(e)
-			p := c.convert(e)
+			var p *preparedBatch
+			if err := guarded(func() string { return "record " + strconv.FormatUint(e.FirstSeq(), 10) + " of the task" }, func() { p = c.convert(e) }); err != nil {
+				c.trace.GivenUp()
+				r.hand(streamEnd{err})
+				return
+			}
 			p.trace.Converted(p.topics, p.kafka.Len())
 			_, p.polled = e.Poll()
 			event = p
