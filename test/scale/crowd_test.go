@@ -3,6 +3,7 @@ package scale
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -29,6 +30,7 @@ type crowd struct {
 	topic      string
 	connectors int
 	tasks      int // of each connector
+	board      *board
 }
 
 // startCrowd starts workers without connectors. The topic is there.
@@ -46,6 +48,7 @@ func startCrowd(t *testing.T, broker *env.Broker, workers, connectors, tasks int
 		}},
 	}
 	c.workers = harness.StartCluster(t, workers, c.config)
+	c.board = watchStatuses(t, broker, c.config.Group+"-status")
 	return c
 }
 
@@ -97,50 +100,6 @@ func (c *crowd) fill(isolation string) {
 	require.False(c.t, c.t.Failed())
 }
 
-// census is what the status of all connectors says.
-type census struct {
-	connectors map[string]string // worker by connector, of those that run
-	tasks      map[string]string // worker by task, of those that run
-	others     map[string]int    // how many are in another state, or on a worker that is not asked for
-	sample     string            // one of others
-}
-
-// count asks a worker for the status of everything. What runs elsewhere than on the workers does not count.
-func (c *crowd) count(by *harness.Worker, workers []*harness.Worker) census {
-	c.t.Helper()
-	now := census{connectors: map[string]string{}, tasks: map[string]string{}, others: map[string]int{}}
-	resp, err := http.Get(by.URL() + "/connectors?expand=status") //nolint:noctx // of the test
-	if err != nil {
-		now.others[err.Error()]++
-		return now
-	}
-	defer resp.Body.Close()
-	var all map[string]struct{ Status harness.Status }
-	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
-		now.others[err.Error()]++
-		return now
-	}
-	ids := map[string]bool{}
-	for _, w := range workers {
-		ids[w.WorkerID()] = true
-	}
-	note := func(where map[string]string, what string, s harness.InstanceStatus) {
-		if s.State == "RUNNING" && ids[s.WorkerID] {
-			where[what] = s.WorkerID
-			return
-		}
-		now.others[s.State+" on "+s.WorkerID]++
-		now.sample = fmt.Sprintf("%s: %s %+v", s.State, what, s)
-	}
-	for name, one := range all {
-		note(now.connectors, name, one.Status.Connector)
-		for _, task := range one.Status.Tasks {
-			note(now.tasks, fmt.Sprintf("%s-%d", name, task.ID), task.InstanceStatus)
-		}
-	}
-	return now
-}
-
 // even says that every worker has the same number, within one.
 func even(where map[string]string, workers int) bool {
 	counts := map[string]int{}
@@ -168,27 +127,54 @@ func moved(before, after map[string]string) (n int) {
 const limit = 3 * time.Minute
 
 // settle waits until everything runs, evenly, on some workers. It tells how long it took since then until everything
-// ran somewhere, and until it was even.
+// ran somewhere, and until it was even: by what the workers wrote into the status topic, and when.
 func (c *crowd) settle(since time.Time, workers ...*harness.Worker) (running, settled time.Duration, at census) {
 	c.t.Helper()
 	harness.Eventually(c.t, limit, "all connectors and tasks run, evenly", func() (bool, string) {
-		began := time.Now()
-		at = c.count(workers[0], workers)
-		look := time.Since(began)
+		at = c.board.census(workers)
 		if strings.HasPrefix(at.sample, "FAILED") {
 			c.t.Fatal(at.sample)
 		}
 		if len(at.connectors) < c.connectors || len(at.tasks) < c.connectors*c.tasks {
 			running = 0
-			<-time.After(max(100*time.Millisecond, 3*look)) // thousands of statuses are work for the worker and the test
+			<-time.After(100 * time.Millisecond) // the board is long
 			return false, fmt.Sprintf("%d connectors and %d tasks run, others: %v; %s", len(at.connectors), len(at.tasks), at.others, at.sample)
 		}
-		if settled = time.Since(since); running == 0 {
+		if settled = at.latest.Sub(since); running == 0 {
 			running = settled
 		}
 		return even(at.connectors, len(workers)) && even(at.tasks, len(workers)), "it is uneven"
 	})
 	return running, settled, at
+}
+
+// agree: every worker tells the same over REST as the status topic.
+func (c *crowd) agree(workers ...*harness.Worker) {
+	c.t.Helper()
+	for _, w := range workers {
+		harness.Eventually(c.t, time.Minute, w.WorkerID()+" tells what the status topic says", func() (bool, string) {
+			at, told := c.board.census(workers), c.told(w)
+			return maps.Equal(at.connectors, told.connectors) && maps.Equal(at.tasks, told.tasks),
+				fmt.Sprintf("%d and %d, %d and %d", len(at.connectors), len(told.connectors), len(at.tasks), len(told.tasks))
+		})
+	}
+}
+
+// told is what a worker says about everything over REST.
+func (c *crowd) told(by *harness.Worker) census {
+	c.t.Helper()
+	status, body := by.REST(http.MethodGet, "/connectors?expand=status", nil)
+	require.Equal(c.t, http.StatusOK, status)
+	var all map[string]struct{ Status harness.Status }
+	require.NoError(c.t, json.Unmarshal([]byte(body), &all))
+	now := newCensus()
+	for name, one := range all {
+		now.connectors[name] = one.Status.Connector.WorkerID
+		for _, task := range one.Status.Tasks {
+			now.tasks[fmt.Sprintf("%s-%d", name, task.ID)] = task.WorkerID
+		}
+	}
+	return now
 }
 
 // verify reads the topic: every task has sent, and without a gap.

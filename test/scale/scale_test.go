@@ -96,6 +96,7 @@ func TestManyTasksRunAndMove(t *testing.T) {
 	_, settled, _ = c.settle(began, c.workers[:2]...)
 	out.line(t, "one of three is killed; all is settled, less the session timeout of 10 s", seconds(settled-session), "5 s")
 	out.answers(t, "meanwhile", watching.stop())
+	c.agree(c.workers[:2]...)
 	c.verify()
 	require.NoError(t, out.publish(*doc, "scale", fmt.Sprintf("Three workers and a Kafka broker on one machine; %d connectors with %d tasks each, `process.isolation=plugin`.", *connectors, *tasks)))
 }
@@ -123,6 +124,7 @@ func TestConnectorsWithProcessesOfTheirOwn(t *testing.T) {
 	out.line(t, "memory of a connector's process, its share of what processes share (Pss)", mib(ofPlugins.share/n), "12 MiB")
 	out.line(t, "the same, what is its own alone; resident with all that it shares", mib(ofPlugins.own/n)+"; "+mib(ofPlugins.resident/n), "")
 	out.line(t, "memory (Pss) of the three workers for each connector", mib(ofWorkers.share/n), "")
+	c.agree(c.workers...)
 	c.verify()
 	require.NoError(t, out.publish(*doc, "scale-own", fmt.Sprintf("%d connectors of a Go plugin with one task each, `process.isolation=connector`, on three workers.", *own)))
 }
