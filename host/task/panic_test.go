@@ -36,7 +36,7 @@ func mustHold(raw []byte) {
 func TestAPanicInAConverterFailsTheTaskOnly(t *testing.T) {
 	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
 	source := startSource(t, addr, func(cfg *SourceConfig, _ *scriptedSource) {
-		cfg.Converters.Value = brittle{cfg.Converters.Value}
+		cfg.Value = brittle{cfg.Value}
 		cfg.Errors.TolerateAll = true // nobody knows the state of a step that has panicked
 		cfg.Timing.OffsetFlushInterval = time.Hour
 	})
@@ -52,7 +52,7 @@ func TestAPanicInAConverterFailsTheTaskOnly(t *testing.T) {
 
 	fill(t, addr, 0, 9)
 	sink := startSink(t, addr, func(cfg *SinkConfig) {
-		cfg.Converters.Value = brittle{cfg.Converters.Value}
+		cfg.Value = brittle{cfg.Value}
 		cfg.Errors.TolerateAll = true
 	}, nil)
 	err = sink.wait(t)
