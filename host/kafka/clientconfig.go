@@ -78,6 +78,7 @@ type ConsumerSettings struct {
 	RebalanceTimeout       time.Duration // max.poll.interval.ms
 	AutoOffsetReset        string        // earliest, latest, none
 	IsolationLevel         string        // read_uncommitted, read_committed
+	CreateTopics           bool          // lets a broker with auto.create.topics.enable make the topics of a list
 	AssignmentStrategies   []string      // range, roundrobin, sticky, cooperative-sticky
 	FetchMinBytes          int
 	FetchMaxBytes          int
@@ -138,6 +139,7 @@ func defaultConfig(kind ClientKind) ClientConfig {
 			RebalanceTimeout:       5 * time.Minute,
 			AutoOffsetReset:        "earliest",
 			IsolationLevel:         "read_uncommitted",
+			CreateTopics:           true,
 			AssignmentStrategies:   []string{"range", "cooperative-sticky"},
 			FetchMinBytes:          1,
 			FetchMaxBytes:          8 << 20,
@@ -290,7 +292,7 @@ var properties = map[string]property{
 	"group.remote.assignor":         {kinds: consumerOnly, note: "group.protocol is classic"},
 	"enable.auto.commit":            {kinds: consumerOnly, set: onlyValue("false", "the worker commits offsets itself, after the sink has confirmed them")},
 	"auto.commit.interval.ms":       {kinds: consumerOnly, note: "the worker commits by offset.flush.interval.ms"},
-	"allow.auto.create.topics":      {kinds: consumerOnly, note: "a consumer never creates topics"},
+	"allow.auto.create.topics":      {kinds: consumerOnly, set: boolean(func(c *ClientConfig) *bool { return &c.Consumer.CreateTopics })},
 	"exclude.internal.topics":       {kinds: consumerOnly, note: "a pattern never matches Kafka's internal topics"},
 	"check.crcs":                    {kinds: consumerOnly, note: "checksums are always verified"},
 	"default.api.timeout.ms":        {kinds: []ClientKind{ConsumerClient, AdminClient}},

@@ -32,6 +32,7 @@ func TestPropertiesSetTheirFields(t *testing.T) {
 		{ProducerClient, "delivery.timeout.ms", "2147483647", func(c ClientConfig) any { return c.Producer.DeliveryTimeout }, time.Duration(0)},
 		{ProducerClient, "delivery.timeout.ms", "120000", func(c ClientConfig) any { return c.Producer.DeliveryTimeout }, 2 * time.Minute},
 		{ConsumerClient, "group.id", "g", func(c ClientConfig) any { return c.Consumer.GroupID }, "g"},
+		{ConsumerClient, "allow.auto.create.topics", "false", func(c ClientConfig) any { return c.Consumer.CreateTopics }, false},
 		{ConsumerClient, "auto.offset.reset", "latest", func(c ClientConfig) any { return c.Consumer.AutoOffsetReset }, "latest"},
 		{ConsumerClient, "fetch.max.bytes", "4096", func(c ClientConfig) any { return c.Consumer.MaxPartitionFetchBytes }, 4096},
 		{ConsumerClient, "partition.assignment.strategy", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor, range", func(c ClientConfig) any { return c.Consumer.AssignmentStrategies }, []string{"cooperative-sticky", "range"}},

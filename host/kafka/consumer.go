@@ -81,6 +81,9 @@ func NewConsumer(cfg ClientConfig, sub Subscription, listener RebalanceListener)
 			return c.gate.adjust(offsets), nil
 		}),
 	)
+	if cfg.Consumer.CreateTopics { // a pattern asks for all topics, and makes none
+		opts = append(opts, kgo.AllowAutoTopicCreation())
+	}
 	if c.cl, err = cfg.newClient(c.health, opts...); err != nil {
 		end()
 		return nil, newError(op, "of group "+cfg.Consumer.GroupID, err)

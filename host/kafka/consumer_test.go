@@ -337,7 +337,7 @@ func TestTopicThatComesLaterIsReadSoon(t *testing.T) {
 	for name, sub := range map[string]Subscription{"list": {Topics: []string{"later"}}, "pattern": {Regex: "lat.*"}} {
 		t.Run(name, func(t *testing.T) {
 			b := startBroker(t, EmbeddedConfig{})
-			c := newConsumer(t, b.Addr(), "g", sub, RebalanceListener{}, map[string]string{"metadata.max.age.ms": "1000"})
+			c := newConsumer(t, b.Addr(), "g", sub, RebalanceListener{}, map[string]string{"metadata.max.age.ms": "1000", "allow.auto.create.topics": "false"})
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			f, err := c.Poll(ctx, 10)
@@ -349,6 +349,25 @@ func TestTopicThatComesLaterIsReadSoon(t *testing.T) {
 			t.Logf("read after %v", time.Since(begin))
 		})
 	}
+}
+
+// The broker's auto.create.topics.enable decides, as for the consumers of Kafka Connect.
+func TestTopicsOfAListAreMadeUnlessTheConsumerMayNot(t *testing.T) {
+	b := startBroker(t, EmbeddedConfig{})
+	barred := newConsumer(t, b.Addr(), "barred", Subscription{Topics: []string{"barred"}}, RebalanceListener{}, map[string]string{"allow.auto.create.topics": "false"})
+	allowed := newConsumer(t, b.Addr(), "allowed", Subscription{Topics: []string{"made"}}, RebalanceListener{})
+	pollFor(t, allowed, "the topic is made and assigned", func() bool { return len(allowed.Assignment()) == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err := barred.Poll(ctx, 0)
+	require.NoError(t, err)
+	admin, err := NewAdmin(testConfig(t, AdminClient, b.Addr(), nil))
+	require.NoError(t, err)
+	defer admin.Close()
+	topics, err := admin.ListTopics(within(t))
+	require.NoError(t, err)
+	require.Contains(t, topics, "made")
+	require.NotContains(t, topics, "barred")
 }
 
 func TestBadSubscriptionsAreRefused(t *testing.T) {
