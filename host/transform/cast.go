@@ -311,7 +311,7 @@ func (t *cast) plan(s *data.Schema) (*castPlan, error) {
 			return nil, err
 		}
 		if t.whole != 0 && s.HasName() && isLogicalName(s.Name()) { // the name stays, and asks for another class
-			return nil, &convert.Error{Class: schemaBuilderException, Message: "Invalid default value", Cause: wrongClass(s.Name(), to, v, "value")}
+			return nil, &convert.Error{Class: schemaBuilderException, Message: "Invalid default value", Cause: wrongClass(s, to, v, "value")}
 		}
 		b.Default(v)
 	}

@@ -84,10 +84,11 @@ func notString(key any) *convert.Error {
 	return javaError(classCast, "%s", message)
 }
 
-// wrongClass is what Java says of a value that its schema does not allow; name is the schema's.
-func wrongClass(name string, of data.Type, v any, where string) *convert.Error {
-	if name != "" {
-		name = ` "` + name + `"`
+// wrongClass is what Java says of a value that a schema of the name of s does not allow.
+func wrongClass(s *data.Schema, of data.Type, v any, where string) *convert.Error {
+	name := ""
+	if s.HasName() {
+		name = ` "` + s.Name() + `"`
 	}
 	return dataError("Invalid Java object for schema%s with type %s: %s for %s", name, of, classOf(v), where)
 }

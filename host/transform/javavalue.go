@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/sdk/go/data"
@@ -229,6 +230,9 @@ func parseInteger(text string, bits int) (int64, error) {
 	return n, nil
 }
 
+// javaNaN is Java's, whose bits are not those of math.NaN.
+var javaNaN = math.Float64frombits(0x7ff8_0000_0000_0000)
+
 // parseFloating is Float.parseFloat and Double.parseDouble.
 func parseFloating(text string, bits int) (float64, error) {
 	s := strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
@@ -243,7 +247,7 @@ func parseFloating(text string, bits int) (float64, error) {
 	if unsigned == "NaN" || unsigned == "Infinity" {
 		f, err := strconv.ParseFloat(s, bits)
 		if unsigned == "NaN" {
-			return math.NaN(), nil
+			return javaNaN, nil
 		}
 		if err != nil {
 			return bad()
@@ -328,6 +332,9 @@ func notBigDecimal(text []rune) *convert.Error {
 			}
 			return bad("Scale out of range.")
 		case short:
+			if r > 0xffff { // Java shows the half of it that it has read
+				r = utf8.RuneError
+			}
 			return bad(fmt.Sprintf("Character %c is neither a decimal digit number, decimal point, nor \"e\" notation exponential mark.", r))
 		default:
 			return bad("Character array is missing \"e\" notation exponential mark.")

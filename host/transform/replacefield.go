@@ -143,7 +143,7 @@ func (p *replacePlan) mixed(c *Cell, in row, replaceNull bool) error {
 		case isNull(v) && !f.Schema.Optional():
 			return nullRequired(f)
 		case !isNull(v) && data.Validate(f.Schema, v) != nil:
-			return wrongClass(f.Schema.Name(), f.Schema.Type(), v, `field: "`+f.Name+`"`)
+			return wrongClass(f.Schema, f.Schema.Type(), v, `field: "`+f.Name+`"`)
 		}
 		out = append(out, slot{v: v})
 	}
@@ -181,6 +181,12 @@ type keysPlan struct {
 func (t *replaceField) shape(keys []any) *keysPlan {
 	p := &keysPlan{keys: []any{}}
 	for i, k := range keys {
+		if k == nil { // Java takes null for a name like any other; no setting can say it
+			if len(t.include) == 0 {
+				p.keys, p.from = append(p.keys, nil), append(p.from, i)
+			}
+			continue
+		}
 		name, ok := k.(string)
 		if !ok {
 			p.err = notString(k)
