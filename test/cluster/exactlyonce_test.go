@@ -3,47 +3,14 @@ package cluster
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tailrace/tailrace/test/env"
 	"github.com/tailrace/tailrace/test/harness"
 )
-
-// growing is a file that gets lines until it is stopped.
-type growing struct {
-	path string
-	stop chan struct{}
-	done chan int // its lines
-}
-
-func grow(t *testing.T) *growing {
-	t.Helper()
-	g := &growing{path: filepath.Join(t.TempDir(), "lines.txt"), stop: make(chan struct{}), done: make(chan int, 1)}
-	f, err := os.Create(g.path)
-	require.NoError(t, err)
-	go func() {
-		defer f.Close()
-		tick := time.NewTicker(10 * time.Millisecond)
-		defer tick.Stop()
-		for n := 0; ; n += 5 {
-			for i := range 5 {
-				_, _ = fmt.Fprintln(f, harness.Line(n+i)) // what is missing shows
-			}
-			select {
-			case <-tick.C:
-			case <-g.stop:
-				g.done <- n + 5
-				return
-			}
-		}
-	}()
-	return g
-}
 
 // I-5, KIP-618: whatever dies, and whoever wakes up too late, those who read what is committed see every line once and in
 // its place. A sink that goes back after a kill of its own repeats lines, so it is the topics that count.
@@ -54,11 +21,11 @@ func TestExactlyOnceThroughKills(t *testing.T) {
 			"exactly.once.source.support": "enabled", "session.timeout.ms": "6000", "heartbeat.interval.ms": "1000",
 			"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
 		}})
-		files := map[string]*growing{}
+		files := map[string]*harness.GrowingFile{}
 		create := func(name string, more map[string]string) {
-			files[name] = grow(t)
+			files[name] = harness.GrowFile(t, harness.Line)
 			config := map[string]string{
-				"connector.class": harness.SourceClass, "topic": group + "-" + name, "file": files[name].path, "tasks.max": "1", "exactly.once.support": "required",
+				"connector.class": harness.SourceClass, "topic": group + "-" + name, "file": files[name].Path, "tasks.max": "1", "exactly.once.support": "required",
 				"topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
 			}
 			for k, v := range more {
@@ -106,25 +73,10 @@ func TestExactlyOnceThroughKills(t *testing.T) {
 		moved("a clean stop")
 
 		for _, name := range names {
-			f := files[name]
-			close(f.stop)
-			want := <-f.done
-			var got []string
-			harness.Eventually(t, limit, fmt.Sprintf("%d lines of %s", want, name), func() (bool, string) {
-				got = got[:0]
-				for _, r := range broker.Records(t, group+"-"+name) {
-					got = append(got, string(r.Value))
-				}
-				return len(got) >= want, fmt.Sprint(len(got))
-			})
-			require.Len(t, got, want, "lines that came twice")
-			for i, line := range got {
-				require.Equal(t, harness.Line(i), line, "line %d of %s", i, name)
-			}
-			t.Logf("%s: %d lines, each once and in order", name, want)
+			files[name].RequireAllIn(t, limit, broker, group+"-"+name)
 		}
 		_, body := workers[1].REST("GET", "/connectors/intervals/offsets", nil)
-		info, err := os.Stat(files["intervals"].path)
+		info, err := os.Stat(files["intervals"].Path)
 		require.NoError(t, err)
 		require.Contains(t, body, fmt.Sprintf(`"position":%d`, info.Size()))
 	})
