@@ -27,6 +27,16 @@ type offsetBook struct {
 	loaded bool
 }
 
+// unwritableError is a source partition or source offset that has no form in the store: trying again does not help.
+type unwritableError struct {
+	what string
+	err  error
+}
+
+func (e *unwritableError) Error() string { return e.what + ": " + e.err.Error() }
+
+func (e *unwritableError) Unwrap() error { return e.err }
+
 func newOffsetBook(connector string, s OffsetStore) *offsetBook {
 	c, err := convert.New("JsonConverter", map[string]string{"schemas.enable": "false"}, false)
 	if err != nil {
@@ -88,7 +98,7 @@ func (b *offsetBook) entries(ctx context.Context, offsets map[uint32]sourceOffse
 		}
 		value, err := b.encode(offset)
 		if err != nil {
-			return nil, fmt.Errorf("source offset of %s: %w", key, err)
+			return nil, &unwritableError{"source offset of " + string(key), err}
 		}
 		entries = append(entries, store.OffsetEntry{Key: key, Value: value})
 	}
@@ -108,14 +118,14 @@ func (b *offsetBook) key(ctx context.Context, partition []byte) ([]byte, error) 
 	defer b.mu.Unlock()
 	text, _, err := b.json.FromConnect(nil, "", nil, partition)
 	if err != nil {
-		return nil, fmt.Errorf("source partition: %w", err)
+		return nil, &unwritableError{"source partition", err}
 	}
 	if text == nil {
 		text = []byte("null")
 	}
 	canonical, many, err := canonicalJSON(text)
 	if err != nil {
-		return nil, fmt.Errorf("source partition: %w", err)
+		return nil, &unwritableError{"source partition", err}
 	}
 	if key, ok := b.keys[canonical]; ok {
 		return key, nil
@@ -130,7 +140,7 @@ func (b *offsetBook) key(ctx context.Context, partition []byte) ([]byte, error) 
 	}
 	key, err := store.OffsetKey(b.connector, text)
 	if err != nil {
-		return nil, err
+		return nil, &unwritableError{"source partition", err}
 	}
 	b.keys[canonical] = key
 	return key, nil

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,6 +65,9 @@ func (r *sourceRun) carryOut(abort, store bool, offsets map[uint32]sourceOffset,
 	defer cancel()
 	entries, err := r.book.entries(ctx, offsets, partition)
 	if err != nil {
+		if left := r.cfg.Transactions.Abort(ctx); left != nil { // an open one holds up all who read what is committed
+			err = fmt.Errorf("%w; and it could not be aborted: %w", err, left)
+		}
 		return err
 	}
 	if abort {
@@ -88,7 +92,11 @@ func (r *sourceRun) afterTransaction(err error) {
 	if err != nil {
 		r.ledger.done(false)
 		r.snap.CommitFailures++
-		r.giveUp(&RestartError{fmt.Errorf("a transaction could not be ended: %w", err)})
+		err = fmt.Errorf("a transaction could not be ended: %w", err)
+		if unwritable := (*unwritableError)(nil); !errors.As(err, &unwritable) {
+			err = &RestartError{err}
+		}
+		r.giveUp(err)
 		return
 	}
 	if !stored {

@@ -267,6 +267,23 @@ func TestATransactionThatCannotBeEndedStartsTheTaskAgain(t *testing.T) {
 	require.NoError(t, b.wait(t))
 }
 
+// A new start would meet the same partition again.
+func TestATransactionWithAPartitionThatCannotBeStoredFailsTheTask(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{DefaultPartitions: 1}).Addr()
+	b, _ := exactlyOnce(t, addr, plugin.BoundaryPoll)
+	b.stream.emit(plugin.Started{})
+	partition, err := data.AppendValue(nil, nil, data.NewMapValue(data.MapEntry{Key: int64(1), Value: "a"}))
+	require.NoError(t, err)
+	b.stream.emit(plugin.PartitionDefined{ID: 1, Partition: partition})
+	b.stream.lines(t, "out", "line", 1, 3)
+	err = b.wait(t)
+	require.ErrorContains(t, err, "source partition: ")
+	var again *RestartError
+	require.NotErrorAs(t, err, &again)
+	require.Equal(t, Failed, b.seen.last())
+	require.Empty(t, committed(t, addr, "out"))
+}
+
 // badValues refuses values that say so.
 type badValues struct{ convert.Converter }
 
