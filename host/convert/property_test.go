@@ -13,39 +13,6 @@ import (
 	"github.com/tailrace/tailrace/test/draw"
 )
 
-// drawSchema draws a schema whose values JSON can hold.
-func drawSchema(t *rapid.T, depth int) *data.Schema {
-	kind := rapid.IntRange(0, 15).Draw(t, "kind")
-	if depth > 3 {
-		kind %= 13
-	}
-	var b *data.Builder
-	switch {
-	case kind < 9:
-		b = data.NewPrimitive(data.Int8 + data.Type(kind))
-	case kind == 9:
-		b = data.NewDecimal(rapid.Int32Range(0, 9).Draw(t, "scale"))
-	case kind == 10:
-		b = data.NewDate()
-	case kind == 11:
-		b = data.NewTime()
-	case kind == 12:
-		b = data.NewTimestamp()
-	case kind == 13:
-		b = data.NewArray(drawSchema(t, depth+1))
-	case kind == 14 && rapid.Bool().Draw(t, "text keys"):
-		b = data.NewMap(data.StringSchema, drawSchema(t, depth+1))
-	case kind == 14:
-		b = data.NewMap(data.Int64Schema, data.OptionalStringSchema)
-	default:
-		b = data.NewStruct().Name("n.R")
-		for i := range rapid.IntRange(0, 20).Draw(t, "fields") {
-			b.Field("f"+string(rune('a'+i)), drawSchema(t, depth+2))
-		}
-	}
-	return b.SetOptional(rapid.Bool().Draw(t, "optional")).MustBuild()
-}
-
 func drawValue(t *rapid.T, s *data.Schema) any {
 	return draw.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
 		switch {
@@ -67,7 +34,7 @@ func drawValue(t *rapid.T, s *data.Schema) any {
 // I-7: any value of any schema that JSON can hold comes back as it left, with its schema.
 func TestAnyValueSurvivesJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := drawSchema(t, 0)
+		s := draw.Schema(t, 20)
 		wire, err := data.AppendValue(nil, s, drawValue(t, s))
 		require.NoError(t, err)
 		c, err := New("JsonConverter", map[string]string{
@@ -86,7 +53,7 @@ func TestAnyValueSurvivesJSON(t *testing.T) {
 func TestAnyValueSurvivesJSONSchema(t *testing.T) {
 	passed := 0
 	rapid.Check(t, func(t *rapid.T) {
-		s := drawSchema(t, 0)
+		s := draw.Schema(t, 20)
 		wire, err := data.AppendValue(nil, s, drawValue(t, s))
 		require.NoError(t, err)
 		numeric := rapid.Bool().Draw(t, "numeric")

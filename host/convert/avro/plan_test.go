@@ -90,42 +90,6 @@ func TestNamesAreScrubbedOnlyWhenAsked(t *testing.T) {
 	require.Contains(t, p.text, `{"name":"a_b","type":"int"}`)
 }
 
-// drawSchema draws a schema of which every value has one Avro form and comes back equal.
-func drawSchema(t *rapid.T, depth int) *data.Schema {
-	kind := rapid.IntRange(0, 15).Draw(t, "kind")
-	if depth > 3 {
-		kind %= 13
-	}
-	var b *data.Builder
-	switch {
-	case kind < 9:
-		b = data.NewPrimitive(data.Int8 + data.Type(kind))
-	case kind == 9:
-		b = data.NewDecimal(rapid.Int32Range(0, 9).Draw(t, "scale"))
-	case kind == 10:
-		b = data.NewDate()
-	case kind == 11:
-		b = data.NewTime()
-	case kind == 12:
-		b = data.NewTimestamp()
-	case kind == 13:
-		b = data.NewArray(drawSchema(t, depth+1))
-	case kind == 14 && rapid.Bool().Draw(t, "text keys"):
-		b = data.NewMap(data.StringSchema, drawSchema(t, depth+1))
-	case kind == 14:
-		b = data.NewMap(data.Int64Schema, data.OptionalStringSchema)
-	default:
-		b = data.NewStruct().Name("n.R" + rapid.StringMatching(`[a-z]{8}`).Draw(t, "name"))
-		for i := range rapid.IntRange(0, 4).Draw(t, "fields") {
-			b.Field("f"+string(rune('a'+i)), drawSchema(t, depth+1))
-		}
-	}
-	if rapid.Bool().Draw(t, "optional") {
-		b.Optional()
-	}
-	return b.MustBuild()
-}
-
 func drawValue(t *rapid.T, s *data.Schema) any {
 	return draw.Value(t, s, func(t *rapid.T, s *data.Schema) (any, bool) {
 		if scale, ok, _ := s.IsDecimal(); ok {
@@ -150,7 +114,7 @@ func drawValue(t *rapid.T, s *data.Schema) any {
 // I-7: any value of any schema comes back, and the bytes between are the wire's own where the plan says so.
 func TestAnyValueSurvives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := drawSchema(t, 0)
+		s := draw.Schema(t, 8)
 		v := drawValue(t, s)
 		wire, err := data.AppendValue(nil, s, v)
 		require.NoError(t, err)
