@@ -51,9 +51,9 @@ generate: ## Generate gen/ from the protocol files in proto/
 scale: ## Run 1,000 connectors with 5,000 tasks, and 200 with processes of their own, on three workers; updates docs/benchmarks.md (minutes)
 	@go test ./test/scale -v -count=1 -timeout 30m -args -connectors 1000 -tasks 5 -own 200 -idle 10s -page $(CURDIR)/docs/benchmarks.md
 
-chaos: build ## Break a cluster at random for ten minutes (DURATION=…, SEED=… for the same faults again), then the fault tests in their long form
+chaos: build ## Break a cluster at random for ten minutes (DURATION=…, SEED=… for the same faults again), then the fault tests in their long form (test-search has that of documents)
 	@go test ./test/chaos -v -run NothingIsLost -timeout 4h -args -duration $(or $(DURATION),10m) -seed $(or $(SEED),0)
-	@tools/test ./test/e2e -run 'Killed|GoesAway|Survive' -args -long
+	@TEST_TIMEOUT=2h TEST_FORMAT=standard-verbose tools/test ./test/e2e -v -run 'Killed|GoesAway' -args -long
 
 fuzz-api: build ## Ten minutes of random and hostile requests to the REST API (TAILRACE_FUZZ_SEED repeats a run)
 	@TAILRACE_FUZZ_FOR=$${TAILRACE_FUZZ_FOR:-10m} go test ./test/edge -run TestTheAPISurvivesFuzzing -v -count=1 -timeout 30m
