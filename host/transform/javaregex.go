@@ -22,7 +22,7 @@ type javaRegex struct {
 
 // compileJavaRegex compiles a Java regular expression.
 func compileJavaRegex(text string) (*javaRegex, error) {
-	t := regexTranslator{in: []rune(text), names: map[string]int{}}
+	t := regexTranslator{text: text, in: unquoted([]rune(text)), names: map[string]int{}}
 	net := t.translate()
 	if t.problem != "" {
 		return nil, t.syntaxError()

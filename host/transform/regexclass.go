@@ -23,7 +23,7 @@ func (t *regexTranslator) property(negated, inClass bool) string {
 		name = string(t.in[t.at])
 		t.at++
 	}
-	chars, known := posixClasses[name]
+	chars, known := t.posix(name)
 	if !known {
 		chars, known = unicodeProperty(name)
 	}
@@ -106,6 +106,7 @@ func (t *regexTranslator) class(depth int) string {
 		case c == ']' || c == '^' || c == '[':
 			plain.WriteString(`\` + string(c))
 			t.at++
+			t.checkRange(c)
 		case c == '-' && plain.Len() == 0:
 			plain.WriteString(`\-`)
 			t.at++
@@ -116,11 +117,7 @@ func (t *regexTranslator) class(depth int) string {
 		}
 	}
 	if !closed {
-		place := len(t.in) - 1
-		if t.in[place] == '\\' {
-			place++
-		}
-		t.fail(place, "Unclosed character class")
+		t.fail(t.at-1, "Unclosed character class")
 		return ""
 	}
 	// The usual class needs nothing but brackets.

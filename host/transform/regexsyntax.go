@@ -4,15 +4,14 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/dlclark/regexp2"
 )
 
 // regexTranslator rewrites Java's syntax into the engine's, which is that of
 // .NET: where both have a construct it stays, where the same letters mean something
 // else they are spelled out. It finds the usual mistakes itself, to tell them in Java's words.
 type regexTranslator struct {
-	in       []rune
+	text     string // as it was written
+	in       []rune // without quotations
 	at       int
 	groups   int
 	total    int
@@ -20,6 +19,10 @@ type regexTranslator struct {
 	dotAll   bool
 	multi    bool
 	comments bool
+	flagged  bool   // what was read last is flags, which no quantifier can follow
+	single   bool   // what was read last is one character
+	endless  bool   // something has no greatest length that Java's compiler finds
+	unicode  bool   // classes are those of Unicode
 	problem  string // the first mistake found, in Java's words
 	place    int    // where, as Java counts
 }
@@ -37,8 +40,8 @@ func (t *regexTranslator) syntaxError() error {
 	if t.place >= 0 {
 		message += " near index " + strconv.Itoa(t.place)
 	}
-	message += "\n" + string(t.in)
-	if t.place >= 0 && t.place < len(t.in) {
+	message += "\n" + t.text
+	if t.place >= 0 && t.place < utf16Len(t.text) {
 		message += "\n" + strings.Repeat(" ", t.place) + "^"
 	}
 	return javaError(patternSyntax, "%s", message)
@@ -77,6 +80,8 @@ func (t *regexTranslator) translate() string {
 	t.alternatives(&out, 0)
 	if t.at < len(t.in) {
 		t.fail(t.at-1, "Unmatched closing ')'")
+	} else if t.at > len(t.in) { // a backslash at the end took what stands behind the text
+		t.fail(t.at-1, "Unexpected internal error")
 	}
 	return out.String()
 }
@@ -87,12 +92,7 @@ func countGroups(in []rune) int {
 	for i := 0; i < len(in); i++ {
 		switch in[i] {
 		case '\\':
-			if i++; i < len(in) && in[i] == 'Q' {
-				for i < len(in) && !endsQuote(in, i) {
-					i++
-				}
-				i++
-			}
+			i++
 		case '[':
 			class++
 		case ']':
@@ -110,13 +110,10 @@ func countGroups(in []rune) int {
 	return n
 }
 
-// endsQuote reports whether \E stands at i.
-func endsQuote(in []rune, i int) bool { return in[i] == '\\' && i+1 < len(in) && in[i+1] == 'E' }
-
 // alternatives translates up to the end or a closing parenthesis.
 func (t *regexTranslator) alternatives(out *strings.Builder, depth int) {
 	const deepest = 1000
-	dotAll, multi, comments := t.dotAll, t.multi, t.comments
+	dotAll, multi, comments, unicode := t.dotAll, t.multi, t.comments, t.unicode
 	for t.at < len(t.in) && t.in[t.at] != ')' && depth < deepest {
 		if t.in[t.at] == '|' {
 			out.WriteByte('|')
@@ -124,23 +121,30 @@ func (t *regexTranslator) alternatives(out *strings.Builder, depth int) {
 			continue
 		}
 		var atom strings.Builder
+		t.flagged, t.single = false, t.isSingle()
 		t.atom(&atom, depth)
+		if t.flagged {
+			out.WriteString(atom.String())
+			continue
+		}
 		out.WriteString(t.quantified(atom.String()))
 	}
-	t.dotAll, t.multi, t.comments = dotAll, multi, comments || depth == 0 && t.comments
+	t.dotAll, t.multi, t.comments, t.unicode = dotAll, multi, comments || depth == 0 && t.comments, unicode
 }
 
 // quantified adds the quantifier that follows; a possessive one becomes an atomic group.
 func (t *regexTranslator) quantified(atom string) string {
-	start := t.at
+	start, endless, single := t.at, t.endless, t.single
 	if t.at >= len(t.in) || atom == "" {
 		return atom
 	}
 	switch t.in[t.at] {
 	case '*', '+', '?':
+		t.endless = t.endless || t.in[t.at] != '?'
 		t.at++
 	case '{':
 		t.counted()
+		t.endless = t.endless || strings.HasSuffix(string(t.in[start:min(t.at, len(t.in))]), ",}")
 	default:
 		return atom
 	}
@@ -154,6 +158,9 @@ func (t *regexTranslator) quantified(atom string) string {
 			t.at++
 			return "(?>" + atom + quantifier + ")"
 		}
+	}
+	if single {
+		t.endless = endless
 	}
 	return atom + quantifier
 }
@@ -220,8 +227,8 @@ func (t *regexTranslator) atom(out *strings.Builder, depth int) {
 	case c == '*' || c == '+' || c == '?':
 		t.fail(t.at, "Dangling meta character '"+string(c)+"'")
 		t.at++
-	case c == '{':
-		t.counted()
+	case c == '{': // a quantifier of nothing
+		out.WriteString("(?:)")
 	case c == ']' || c == '}':
 		out.WriteString(`\` + string(c))
 		t.at++
@@ -234,6 +241,8 @@ func (t *regexTranslator) atom(out *strings.Builder, depth int) {
 // group translates a group with its contents.
 func (t *regexTranslator) group(out *strings.Builder, depth int) {
 	rest := string(t.in[t.at:min(len(t.in), t.at+4)])
+	endless := t.endless
+	t.endless = false
 	switch {
 	case strings.HasPrefix(rest, "(?<") && rest != "(?<=" && rest != "(?<!":
 		end := t.at + 3
@@ -256,6 +265,7 @@ func (t *regexTranslator) group(out *strings.Builder, depth int) {
 		t.at = min(end+1, len(t.in))
 	case strings.HasPrefix(rest, "(?") && (len(rest) == 2 || strings.IndexByte(":=!><", rest[2]) < 0):
 		if !t.flags(out) {
+			t.flagged, t.endless = true, endless
 			return
 		}
 	case strings.HasPrefix(rest, "(?"):
@@ -272,6 +282,14 @@ func (t *regexTranslator) group(out *strings.Builder, depth int) {
 		t.at++
 	}
 	t.alternatives(out, depth+1)
+	if t.endless && (rest == "(?<=" || rest == "(?<!") {
+		t.fail(t.at-1, "Look-behind group does not have an obvious maximum length")
+	}
+	if looks := len(rest) > 2 && strings.HasPrefix(rest, "(?") && (strings.IndexByte("=!", rest[2]) >= 0 || rest == "(?<=" || rest == "(?<!"); looks {
+		t.endless = endless
+	} else {
+		t.endless = t.endless || endless
+	}
 	if t.at >= len(t.in) {
 		t.fail(t.at, "Unclosed group")
 		return
@@ -299,7 +317,9 @@ func (t *regexTranslator) flags(out *strings.Builder) bool {
 			kept += "m"
 		case 'x':
 			t.comments = on
-		case 'd', 'u', 'c', 'U':
+		case 'U':
+			t.unicode = on
+		case 'd', 'u', 'c':
 		default:
 			t.fail(t.at, "Unknown inline modifier")
 		}
@@ -324,35 +344,29 @@ func (t *regexTranslator) flags(out *strings.Builder) bool {
 // escape translates a backslash and what follows; inClass tells that it stands in brackets.
 func (t *regexTranslator) escape(inClass bool) string {
 	if t.at+1 >= len(t.in) {
-		t.at++
-		if !inClass {
-			t.fail(t.at, "Unexpected internal error")
-		}
+		t.at += 2
 		return ""
 	}
 	c := t.in[t.at+1]
 	t.at += 2
-	if class, ok := escapedClasses[c]; ok {
+	if class, ok := t.escapedClass(c); ok {
 		if inClass && !strings.HasPrefix(class, "^") {
 			return class
 		}
 		return "[" + class + "]"
 	}
 	switch c {
-	case 'Q':
-		from := t.at
-		for t.at < len(t.in) && !endsQuote(t.in, t.at) {
-			t.at++
+	case 'A', 'B', 'G', 'R', 'X', 'Z', 'b', 'k', 'z', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		if inClass {
+			t.fail(t.at-1, noEscape)
+			return ""
 		}
-		quoted := regexp2.Escape(string(t.in[from:t.at]))
-		t.at = min(t.at+2, len(t.in))
-		if inClass || quoted == "" {
-			return strings.ReplaceAll(quoted, "]", `\]`)
-		}
-		return "(?:" + quoted + ")"
+	}
+	switch c {
 	case 'R':
 		return `(?>\r\n|[` + javaVertical + `])`
 	case 'X':
+		t.endless = true
 		return `(?>\P{M}\p{M}*)`
 	case 'Z':
 		return `(?=(?:\r\n|[` + javaLineEnd + `])?\z)`
@@ -360,23 +374,10 @@ func (t *regexTranslator) escape(inClass bool) string {
 		return t.property(c == 'P', inClass)
 	case 'k':
 		return t.namedReference()
-	case 'x':
-		if t.at < len(t.in) && t.in[t.at] == '{' {
-			if end := t.index('}'); end > 0 && end-t.at <= 5 {
-				hex := string(t.in[t.at+1 : end])
-				t.at = end + 1
-				return `\u` + strings.Repeat("0", 4-len(hex)) + hex
-			}
-		}
-		return `\x`
-	case '0':
-		from := t.at
-		for t.at < len(t.in) && t.at < from+3 && t.in[t.at] >= '0' && t.in[t.at] <= '7' {
-			t.at++
-		}
-		return `\0` + string(t.in[from:t.at])
+	case '0', 'N', 'c', 'u', 'x':
+		return literal(t.escapedCharacter(c))
 	}
-	if c >= '1' && c <= '9' && !inClass {
+	if c >= '1' && c <= '9' {
 		n := int(c - '0')
 		for t.at < len(t.in) && digitValue(t.in[t.at]) >= 0 && n*10+digitValue(t.in[t.at]) <= t.groups {
 			n = n*10 + digitValue(t.in[t.at])
@@ -384,45 +385,13 @@ func (t *regexTranslator) escape(inClass bool) string {
 		}
 		return t.backReference(n)
 	}
-	if c < 0x80 && isAlnum(byte(c)) && !strings.ContainsRune("ABGNXZabcefnrtuxz", c) {
-		t.fail(t.at-1, "Illegal/unsupported escape sequence")
+	if c < 0x80 && isAlnum(byte(c)) && !strings.ContainsRune("ABGZabefnrtz", c) {
+		t.fail(t.at-1, noEscape)
 	}
 	return `\` + string(c)
 }
 
-// namedReference translates what follows \k.
-func (t *regexTranslator) namedReference() string {
-	if t.at >= len(t.in) || t.in[t.at] != '<' {
-		t.fail(t.at, `\k is not followed by '<' for named capturing group`)
-		return ""
-	}
-	end := t.index('>')
-	if end < 0 {
-		t.fail(len(t.in), "named capturing group is missing trailing '>'")
-		return ""
-	}
-	name := string(t.in[t.at+1 : end])
-	t.at = end + 1
-	n, ok := t.names[name]
-	if !ok {
-		t.fail(end, "named capturing group <"+name+"> does not exist")
-	}
-	return t.backReference(n)
-}
-
-func (t *regexTranslator) backReference(n int) string {
-	if n > t.total {
-		return neverMatching
-	}
-	return "(?:\\" + itoa(n) + ")"
-}
-
-func itoa(n int) string {
-	if n < 10 {
-		return string(rune('0' + n))
-	}
-	return itoa(n/10) + itoa(n%10)
-}
+const noEscape = "Illegal/unsupported escape sequence"
 
 // checkRange looks at what follows a character of a class that may begin a range.
 func (t *regexTranslator) checkRange(low rune) {
