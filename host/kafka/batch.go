@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -182,6 +183,24 @@ func (r BatchResult) Err() error {
 		return nil
 	}
 	return &r.Failed[0]
+}
+
+// Topics are those that have got a record of the batch.
+func (r BatchResult) Topics() []string {
+	var topics []string
+	failed := r.Failed
+	for i := range r.batch.records {
+		for len(failed) > 0 && failed[0].Index < i {
+			failed = failed[1:]
+		}
+		if len(failed) > 0 && failed[0].Index == i {
+			continue
+		}
+		if t := r.batch.records[i].Topic; !slices.Contains(topics, t) {
+			topics = append(topics, t)
+		}
+	}
+	return topics
 }
 
 // Partition is where the i-th record was written.

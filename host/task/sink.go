@@ -238,9 +238,6 @@ func (r *sinkRun) poll(maxRecords int) {
 		r.fetch, r.fetchRun, r.fetchNext = fetch, 0, 0
 		for i := range fetch.Runs() {
 			run := &fetch.Runs()[i]
-			if r.topics.note(run.Topic, r.control) {
-				r.cfg.Listener.TopicUsed(r.cfg.ID, run.Topic)
-			}
 			if pos, ok := r.positions.byTP[kafka.TopicPartition{Topic: run.Topic, Partition: run.Partition}]; ok {
 				pos.end = run.HighWatermark()
 			}
@@ -274,6 +271,9 @@ func (r *sinkRun) pump() {
 		if err != nil {
 			r.fail(err)
 			return
+		}
+		if r.converter.converted && r.topics.note(run.Topic, r.control) {
+			r.cfg.Listener.TopicUsed(r.cfg.ID, run.Topic)
 		}
 		r.handled += uint64(next - from)
 		r.fetchNext = next

@@ -304,6 +304,7 @@ func TestSinkSkipsRecordsThatItCannotConvertAndCommitsOverThem(t *testing.T) {
 	require.Zero(t, b.stream(0).count())
 	b.task.Stop()
 	require.NoError(t, b.wait(t))
+	require.Empty(t, b.seen.topics, "a topic without a record that can be read is not in use")
 }
 
 func TestSinkThatCannotConvertFailsAndKeepsWhatWasDone(t *testing.T) {

@@ -26,6 +26,7 @@ type sinkConverter struct {
 	// all of them when they have gaps.
 	firstOffset, lastOffset int64
 	offsets                 []int64
+	converted               bool // at least one passed the converters, whatever the transforms made of it
 }
 
 // schemaID remembers the id of the last schema.
@@ -64,7 +65,7 @@ func (c *sinkConverter) run(b *wire.SinkBatchBuilder, run *kafka.Run, i int, bud
 		return c.runTransformed(b, run, i, budgetBytes, budgetRecords, alone)
 	}
 	n := run.Len()
-	c.offsets = nil
+	c.offsets, c.converted = nil, false
 	for ; i < n && b.Len() < budgetRecords; i++ {
 		key, value := run.Key(i), run.Value(i)
 		if (b.Len() > 0 || !alone) && b.Cost()+int64(len(key)+len(value))+wire.RecordOverheadBytes > budgetBytes {
@@ -101,6 +102,7 @@ func (c *sinkConverter) run(b *wire.SinkBatchBuilder, run *kafka.Run, i int, bud
 			}
 			continue
 		}
+		c.converted = true
 		if len(block) > frameLimit && b.Len() > 0 {
 			b.Block = before
 			break

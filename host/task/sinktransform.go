@@ -33,7 +33,7 @@ type refusal struct {
 // partitions stay those of the record as it was read (KIP-793): only topic,
 // key, value, headers and timestamp are the transforms' to change.
 func (c *sinkConverter) runTransformed(b *wire.SinkBatchBuilder, run *kafka.Run, i int, budgetBytes int64, budgetRecords int, alone bool) (next int, ok bool) {
-	c.offsets = nil
+	c.offsets, c.converted = nil, false
 	for i < run.Len() && b.Len() < budgetRecords {
 		left := budgetBytes - b.Cost()
 		if left <= 0 || b.Len() == 0 && !alone && recordCost(run, i) > left {
@@ -95,6 +95,8 @@ func (c *sinkConverter) transformOne(run *kafka.Run, i int) {
 	no := c.convertInto(t, run, i)
 	if no.err != nil {
 		t.Drop() // the chain leaves it alone
+	} else {
+		c.converted = true
 	}
 	c.chain.refused = append(c.chain.refused, no)
 }

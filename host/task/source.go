@@ -111,9 +111,9 @@ type sourceRun struct {
 	phaseEnds  time.Time           // of draining, settling or closing; zero for none
 	partitions [][]byte            // source partitions in wire form; id 1 first
 	sentTopics map[string]struct{} // sender only
-	used       usedTopics          // sender only
-	level      slog.Level          // told to the plugin
-	tolerated  int                 // failures logged in this interval
+	used       usedTopics
+	level      slog.Level // told to the plugin
+	tolerated  int        // failures logged in this interval
 	rate       errorRate
 	letters    DeadLetters      // nil for none
 	undecided  []*preparedBatch // in order: not answered by Kafka, or behind one that is not
@@ -368,6 +368,7 @@ func (r *sourceRun) acknowledge() {
 			r.snap.Through.note(float64(a.records-len(a.failed)), time.Now())
 			r.snap.Progress = r.snap.Records // a start goes on behind what is durable
 			r.snap.Bytes += uint64(p.bytes)
+			r.used.tell(a.topics, r.control, r.cfg.Listener, r.cfg.ID)
 		}
 		err := r.judge(a)
 		p.release()

@@ -337,6 +337,45 @@ func TestSourceThatCannotConvertFailsBehindTheRecordsBefore(t *testing.T) {
 	require.Contains(t, err.Error(), "Tolerance exceeded in error handler")
 	require.Contains(t, Trace(err), "Caused by: org.apache.kafka.connect.errors.DataException: Failed to serialize to integer (was class java.lang.String): ")
 	require.Empty(t, b.store.value(t, srcKey))
+	require.Empty(t, b.seen.topics)
+}
+
+// As in Kafka Connect, a topic is made and counts as used with its first record.
+func TestSourceMakesAndNamesOnlyTopicsThatGetARecord(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	b := startSource(t, addr, func(cfg *SourceConfig, _ *scriptedSource) {
+		cfg.Converters = converters(t, "IntegerConverter", nil)
+		cfg.Errors.TolerateAll = true
+	})
+	b.stream.emit(plugin.Started{})
+	p := b.stream.partition(t, map[string]any{"file": "a"})
+	b.stream.lines(t, "unreadable", "line", p, 3)
+	eventually(t, "commit over the skipped records", func() bool { return b.stream.lastCommit() == 3 })
+	b.task.Stop()
+	require.NoError(t, b.wait(t))
+	require.Empty(t, b.seen.topics)
+	topics, err := newAdmin(t, addr).ListTopics(t.Context())
+	require.NoError(t, err)
+	require.NotContains(t, topics, "unreadable")
+}
+
+func TestSourceOfRecordsThatKafkaRefusesUsesNoTopic(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	b := startSource(t, addr, func(cfg *SourceConfig, _ *scriptedSource) {
+		cfg.Producer = newProducer(t, addr, map[string]string{"max.request.size": "10000"})
+		cfg.Errors.TolerateAll = true
+	})
+	b.stream.emit(plugin.Started{})
+	p := b.stream.partition(t, map[string]any{"file": "a"})
+	b.stream.emit(b.stream.batch(t, "large", p, 1, []string{strings.Repeat("x", 20_000)}))
+	eventually(t, "commit over the refused record", func() bool { return b.stream.lastCommit() == 1 })
+	b.stream.nextSeq = 2
+	b.stream.emit(b.stream.batch(t, "both", p, 2, []string{"fits", strings.Repeat("x", 20_000)}))
+	eventually(t, "commit over both", func() bool { return b.stream.lastCommit() == 3 })
+	b.stream.nextSeq = 4
+	b.task.Stop()
+	require.NoError(t, b.wait(t))
+	require.Equal(t, []string{"both"}, b.seen.topics)
 }
 
 func TestSourceCreatesTopicsAsConfigured(t *testing.T) {

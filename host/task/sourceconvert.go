@@ -69,6 +69,7 @@ type sourceConverter struct {
 
 	keyForm, valueForm columnForm
 	offsets            offsetTracker
+	topics             topicTracker
 	headerScratch      []header
 	batch              *transform.Batch // only with transforms
 	trace              *tracing.Source  // of the next batch; nil without traces
@@ -97,12 +98,13 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 		return c.transformed(b)
 	}
 	p := &preparedBatch{
-		kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost(), topics: b.Topics(),
+		kafka: c.newBatch(b.Len()), firstSeq: b.FirstSeq(), through: b.LastSeq(), cost: b.Cost(),
 		trace: c.trace,
 	}
 	var dst []byte
 	schemas, topics := b.Schemas(), b.Topics()
 	c.offsets.reset()
+	c.topics.reset(len(topics))
 	var r wire.SourceRecord
 	var key, value []byte
 	for cur := b.Cursor(); cur.Next(&r); {
@@ -133,6 +135,7 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 			dst, err = c.headers(&r, schemas, topics[r.Topic], p, dst)
 		}
 		if err == nil {
+			c.topics.note(int(r.Topic))
 			p.kafka.Append(topics[r.Topic], r.KafkaPartition, r.TimestampMillis, key, value)
 			for i := range c.headerScratch {
 				p.kafka.AppendHeader(c.headerScratch[i].name, c.headerScratch[i].value)
@@ -150,6 +153,7 @@ func (c *sourceConverter) convert(b *wire.SourceBatch) *preparedBatch {
 	}
 	p.converted.keep(dst)
 	p.bytes = p.kafka.Bytes()
+	p.topics = c.topics.list(topics)
 	p.offsets = c.offsets.list(schemas)
 	return p
 }
@@ -209,6 +213,38 @@ func (c *sourceConverter) class(stage string) string {
 		return c.ValueClass
 	}
 	return c.HeaderClass
+}
+
+// topicTracker finds which of the topics that a batch names have a record in the Kafka batch: one whose records all fail is
+// neither created nor counted as used.
+type topicTracker struct {
+	found []bool
+	count int
+}
+
+func (t *topicTracker) reset(topics int) {
+	t.found = append(t.found[:0], make([]bool, topics)...)
+	t.count = 0
+}
+
+func (t *topicTracker) note(topic int) {
+	if !t.found[topic] {
+		t.found[topic] = true
+		t.count++
+	}
+}
+
+func (t *topicTracker) list(topics []string) []string {
+	if t.count == len(topics) {
+		return topics
+	}
+	list := make([]string, 0, t.count)
+	for i, found := range t.found {
+		if found {
+			list = append(list, topics[i])
+		}
+	}
+	return list
 }
 
 // offsetTracker finds the last offset of each source partition in a batch.

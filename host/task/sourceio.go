@@ -102,7 +102,11 @@ func (r *sourceRun) send() {
 		ends := p.ends // the batch is another's as soon as Kafka has answered
 		r.cfg.Producer.Produce(r.runCtx, p.kafka, func(result kafka.BatchResult) {
 			p.trace.Sent(len(result.Failed))
-			r.acks.put(ack{batch: p, records: result.Records, failed: result.Failed, refused: r.refused(result)})
+			topics := p.topics
+			if len(result.Failed) > 0 {
+				topics = result.Topics()
+			}
+			r.acks.put(ack{batch: p, records: result.Records, topics: topics, failed: result.Failed, refused: r.refused(result)})
 		})
 		if ends {
 			r.flushProducer()
@@ -128,6 +132,7 @@ func (r *sourceRun) prepare(p *preparedBatch) error {
 type ack struct {
 	batch     *preparedBatch
 	records   int
+	topics    []string // those that have got a record
 	failed    []kafka.RecordError
 	refused   []kafka.FoundRecord // the failed ones, when there are dead letters
 	discarded bool
@@ -189,9 +194,6 @@ func (r *sourceRun) ensureTopics(topics []string) error {
 				return err
 			}
 			r.sentTopics[topic] = struct{}{}
-		}
-		if r.used.note(topic, r.control) {
-			r.cfg.Listener.TopicUsed(r.cfg.ID, topic)
 		}
 	}
 	return nil

@@ -73,6 +73,7 @@ func TestASinkCommitsByTheOriginalTopicAndOverDroppedRecords(t *testing.T) {
 	eventually(t, "the commit over dropped records", func() bool { return committedOf(t, addr) == 20 })
 	require.EqualValues(t, 10, b.task.Snapshot().Filtered)
 	require.Zero(t, b.stream(0).count())
+	require.Equal(t, []string{"in"}, b.seen.topics, "what transforms make of the records does not count")
 	b.task.Stop()
 	require.NoError(t, b.wait(t))
 }

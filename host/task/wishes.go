@@ -29,6 +29,15 @@ type usedTopics struct {
 	forgotten uint64 // control.forgets when told was emptied last
 }
 
+// tell tells the listener of topics that it does not know.
+func (u *usedTopics) tell(topics []string, c *control, l Listener, id ID) {
+	for _, topic := range topics {
+		if u.note(topic, c) {
+			l.TopicUsed(id, topic)
+		}
+	}
+}
+
 // note reports whether the listener must be told of a topic.
 func (u *usedTopics) note(topic string, c *control) bool {
 	if n := c.forgets.Load(); n != u.forgotten || u.told == nil {
