@@ -229,9 +229,39 @@ func TestSinkGroupMustNotBeTheWorkersGroup(t *testing.T) {
 	w := goldenWorker(t, false)
 	r := ValidateRequest{Kind: Sink, Worker: w, Props: connectorProps(map[string]string{"topics": "t", "consumer.override.group.id": "golden"})}
 	require.Equal(t, []string{"Consumer group golden conflicts with Connect worker group golden"}, r.Validate(Report{}).Errors())
+	r.Props["consumer.override.group.id"] = "mine"
+	infos := r.Validate(Report{})
+	first, last := infos.Configs[0], infos.Configs[len(infos.Configs)-1]
+	require.Equal(t, []string{"consumer.override.group.id", "consumer.override.group.id"}, []string{first.Value.Name, last.Value.Name})
+	require.Equal(t, []string{"mine", "mine"}, []string{*first.Value.Value, *last.Value.Value})
+	require.Nil(t, first.Definition)
+	require.NotNil(t, last.Definition)
 	w.Cluster.GroupID = "connect-c"
 	delete(r.Props, "consumer.override.group.id")
 	require.Equal(t, []string{"Consumer group for sink connector named c conflicts with Connect worker group connect-c"}, r.Validate(Report{}).Errors())
+}
+
+// As Kafka Connect 4.1 answers: the error stands without a definition, and the setting behind all others without an error.
+func TestANullSettingOfAClientIsListedTwice(t *testing.T) {
+	r := ValidateRequest{Kind: Source, Worker: goldenWorker(t, false), Props: connectorProps(nil), Nulls: []string{"producer.override.acks", "consumer.override.fetch.min.bytes"}}
+	infos := r.Validate(Report{})
+	require.Equal(t, 2, infos.ErrorCount)
+	var first, last []string
+	for i, info := range infos.Configs {
+		switch {
+		case info.Definition == nil:
+			require.Less(t, i, 2)
+			require.Equal(t, []string{nullValue}, info.Value.Errors)
+			first = append(first, info.Value.Name)
+		case info.Value.Name == "producer.override.acks":
+			require.Equal(t, len(infos.Configs)-1, i)
+			require.Empty(t, info.Value.Errors)
+			require.Nil(t, info.Value.Value)
+			last = append(last, info.Value.Name)
+		}
+	}
+	require.Equal(t, []string{"producer.override.acks", "consumer.override.fetch.min.bytes"}, first)
+	require.Len(t, last, 1)
 }
 
 func TestValuesAreReadByJavasRules(t *testing.T) {

@@ -83,6 +83,10 @@ func KeyInfos(d *Def) []KeyInfo {
 type Report struct {
 	Infos  []ConfigInfo
 	Groups []string
+	// Apart findings replace none of other parts, and stand among those with a definition also when they have none: those
+	// about settings of clients. What the framework says about the same key (that it is null, that the group of a sink is
+	// taken) stays where it is.
+	Apart bool
 }
 
 // NewReport pairs findings with the definition that they belong to. Every key of
@@ -120,7 +124,11 @@ func normal(v ConfigValue) ConfigValue {
 // without definition come first.
 func Merge(name string, parts ...Report) ConfigInfos {
 	out := ConfigInfos{Name: name, Groups: []string{}, Configs: []ConfigInfo{}}
-	var infos []ConfigInfo
+	type finding struct {
+		ConfigInfo
+		apart bool
+	}
+	var infos []finding
 	index := map[string]int{}
 	for _, part := range parts {
 		for _, g := range part.Groups {
@@ -129,10 +137,14 @@ func Merge(name string, parts ...Report) ConfigInfos {
 			}
 		}
 		for _, info := range part.Infos {
+			if part.Apart {
+				infos = append(infos, finding{info, true})
+				continue
+			}
 			if i, again := index[info.Value.Name]; again {
-				info = replace(infos[i], info)
+				info = replace(infos[i].ConfigInfo, info)
 				if (infos[i].Definition == nil) == (info.Definition == nil) {
-					infos[i] = info
+					infos[i].ConfigInfo = info
 					continue
 				}
 				// What was unknown is known now: it moves to its definition's place.
@@ -144,22 +156,19 @@ func Merge(name string, parts ...Report) ConfigInfos {
 				}
 			}
 			index[info.Value.Name] = len(infos)
-			infos = append(infos, info)
+			infos = append(infos, finding{info, false})
 		}
 	}
 	for _, known := range []bool{false, true} {
 		for _, info := range infos {
-			if (info.Definition != nil || isOverride(info.Value.Name)) == known {
-				out.Configs = append(out.Configs, info)
+			if (info.Definition != nil || info.apart) == known {
+				out.Configs = append(out.Configs, info.ConfigInfo)
 				out.ErrorCount += len(info.Value.Errors)
 			}
 		}
 	}
 	return out
 }
-
-// isOverride tells settings of clients, which stand behind all others also when nothing is known about them.
-func isOverride(name string) bool { return strings.Contains(name, ".override.") }
 
 // replace returns the later finding. Errors about a key that was not known yet stay,
 // and so does the one about null: null is refused for every key, also where the

@@ -158,7 +158,7 @@ func (r ValidateRequest) framework(props map[string]string) Report {
 	switch {
 	case mismatch != "":
 	case r.Kind == Sink:
-		r.checkSink(props, fail)
+		r.checkSink(props, find, fail)
 		r.checkNegations(props, fail)
 	default:
 		r.checkSource(props, fail)
@@ -170,7 +170,7 @@ func (r ValidateRequest) framework(props map[string]string) Report {
 	return NewReport(def, values)
 }
 
-func (r ValidateRequest) checkSink(props map[string]string, fail func(name, text string)) {
+func (r ValidateRequest) checkSink(props map[string]string, find func(name string) *ConfigValue, fail func(name, text string)) {
 	list, _ := ParseText("topics", props["topics"], List)
 	topics, _ := list.([]string)
 	topics = nonBlank(topics)
@@ -199,6 +199,7 @@ func (r ValidateRequest) checkSink(props map[string]string, fail func(name, text
 	const override = "consumer.override.group.id"
 	name := javaTrim(props["name"])
 	if group, set := props[override]; set {
+		find(override).Value = &group // it is listed by itself, without a definition
 		if group == worker {
 			fail(override, "Consumer group "+group+" conflicts with Connect worker group "+worker)
 		}
@@ -250,7 +251,7 @@ func (r ValidateRequest) checkNegations(props map[string]string, fail func(name,
 
 // clients validates the settings of Kafka clients that the connector overrides.
 func (r ValidateRequest) clients(props map[string]string) Report {
-	var out Report
+	out := Report{Apart: true}
 	for _, kind := range []ClientKind{ProducerClient, ConsumerClient, AdminClient} {
 		used := clientInUse(kind, r.Kind, props)
 		if kind == ConsumerClient && r.Kind == Source {
@@ -265,27 +266,35 @@ func (r ValidateRequest) clients(props map[string]string) Report {
 		for name := range given {
 			names = append(names, name)
 		}
+		for _, key := range r.Nulls {
+			if name, ok := strings.CutPrefix(key, kind.OverridePrefix()); ok {
+				names = append(names, name)
+			}
+		}
 		for _, name := range javaHashOrder(names) {
 			info := ConfigInfo{Value: normal(ConfigValue{Name: kind.OverridePrefix() + name, Visible: true})}
-			text := given[name]
-			// Kafka Connect checks the group of a sink by itself and then shows it without a definition.
-			if k := def.Key(name); k != nil && (kind != ConsumerClient || r.Kind != Sink || name != "group.id") {
+			text, set := given[name]
+			if k := def.Key(name); k != nil {
 				key := *k
 				key.DisplayName = k.Label()
 				key.Name = info.Value.Name
 				keyInfo := NewKeyInfo(&key)
 				info.Definition = &keyInfo
-				value, errs := k.read(given)
-				for _, err := range errs {
-					info.Value.Errors = appendError(info.Value.Errors, err)
-				}
-				if shown, ok := FormatValue(value); ok {
-					text = shown
+				if set {
+					value, errs := k.read(given)
+					for _, err := range errs {
+						info.Value.Errors = appendError(info.Value.Errors, err)
+					}
+					if shown, ok := FormatValue(value); ok {
+						text = shown
+					}
 				}
 			} else if IsSecretName(name) {
 				text = Hidden
 			}
-			info.Value.Value = &text
+			if set {
+				info.Value.Value = &text
+			}
 			if err := r.Worker.OverridePolicy.Check(name); err != nil {
 				info.Value.Errors = appendError(info.Value.Errors, err)
 			}
