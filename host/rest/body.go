@@ -19,6 +19,7 @@ type bodyError struct {
 	status       int
 	line, column int // from 1; 0 when the place is not known
 	reason       string
+	absent       bool // it is blank, or null
 }
 
 func (e *bodyError) Error() string {
@@ -52,7 +53,9 @@ func open(r *http.Request) (*reader, error) {
 	in := &reader{text: text, dec: json.NewDecoder(bytes.NewReader(text))}
 	in.dec.UseNumber()
 	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, in.fault(0, "it is empty; a JSON object is expected")
+		none := in.fault(0, "it is empty; a JSON object is expected")
+		none.absent = true
+		return nil, none
 	}
 	return in, in.check()
 }
@@ -105,7 +108,9 @@ func (in *reader) object(what string, member func(name string, at int64) error) 
 		return err
 	}
 	if token != json.Delim('{') {
-		return in.fault(at, what+" must be a JSON object")
+		wrong := in.fault(at, what+" must be a JSON object")
+		wrong.absent = token == nil
+		return wrong
 	}
 	return in.members(member)
 }

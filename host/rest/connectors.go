@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -155,7 +156,8 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
 	cfg, _, err := readConfig(r)
 	if err != nil {
 		// As in Kafka Connect, what is not there comes before what is empty.
-		if _, missing := a.herder.Connector(param(r, "connector")); missing != nil && (r.ContentLength == 0 || r.ContentLength == int64(len("null"))) {
+		var none *bodyError
+		if _, missing := a.herder.Connector(param(r, "connector")); missing != nil && errors.As(err, &none) && none.absent {
 			err = missing
 		}
 		refuse(w, err)

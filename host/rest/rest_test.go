@@ -320,6 +320,19 @@ func TestAMalformedBodyIsRefusedWithItsPlace(t *testing.T) {
 	}
 }
 
+// As in Kafka Connect: a patch that is nothing at all is a fault of the request only where there is something to patch.
+func TestABlankPatchOfAConnectorThatIsNotThereIsNotFound(t *testing.T) {
+	for body, status := range map[string]int{"": 404, "\n": 404, " null ": 404, "null": 404, "[]": 400, "{": 400} {
+		for name, want := range map[string]int{"unknown": status, known: 400} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPatch, "/connectors/"+name+"/config", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			checked(t, &knownHerder{}, Options{}).ServeHTTP(w, r)
+			require.Equal(t, want, w.Code, "%q to %s: %s", body, name, w.Body)
+		}
+	}
+}
+
 func TestErrorsBecomeStatuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
