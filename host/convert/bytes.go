@@ -63,19 +63,36 @@ func firstInvalid(b []byte) int {
 
 // stringConverter writes Java's toString of a value; a string is handed through.
 type stringConverter struct {
-	charset *charset // nil for UTF-8
+	writes, reads *charset // nil for UTF-8
 }
 
-func newString(props map[string]string) (both, error) {
-	name, ok := props["converter.encoding"]
-	if !ok {
-		return &stringConverter{}, nil
+// newString heeds converter.encoding, and before it the settings of the serializer and the deserializer that Kafka Connect's
+// converter hands its own settings to.
+func newString(props map[string]string, isKey bool) (both, error) {
+	side := "value."
+	if isKey {
+		side = "key."
 	}
-	c, err := newCharset(name)
-	if err != nil {
+	find := func(of string) (*charset, error) {
+		for _, name := range []string{side + of, "converter.encoding"} {
+			if text, ok := props[name]; ok {
+				if name == "converter.encoding" { // the only one that Kafka Connect trims
+					text = trim(text)
+				}
+				return newCharset(text)
+			}
+		}
+		return nil, nil //nolint:nilnil // UTF-8
+	}
+	c := &stringConverter{}
+	var err error
+	if c.writes, err = find("serializer.encoding"); err != nil {
 		return nil, err
 	}
-	return &stringConverter{c}, nil
+	if c.reads, err = find("deserializer.encoding"); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema, wire []byte) (out, after []byte, err error) {
@@ -91,7 +108,7 @@ func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema,
 		if err != nil {
 			return nil, dst, malformed(schema, err)
 		}
-		if c.charset == nil {
+		if c.writes == nil {
 			return text, dst, nil
 		}
 		return c.encode(dst, string(text))
@@ -102,7 +119,7 @@ func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema,
 	}
 	start := len(dst)
 	dst = data.AppendJavaText(dst, v)
-	if c.charset == nil {
+	if c.writes == nil {
 		return dst[start:len(dst):len(dst)], dst, nil
 	}
 	text := string(dst[start:])
@@ -111,7 +128,7 @@ func (c *stringConverter) FromConnect(dst []byte, _ string, schema *data.Schema,
 
 func (c *stringConverter) encode(dst []byte, text string) (out, after []byte, err error) {
 	start := len(dst)
-	dst = c.charset.encode(dst, text)
+	dst = c.writes.encode(dst, text)
 	return dst[start:len(dst):len(dst)], dst, nil
 }
 
@@ -121,8 +138,8 @@ func (c *stringConverter) ToConnect(dst []byte, _ string, kafka []byte) (schema 
 		return s, appendNull(dst, s), nil
 	}
 	dst = data.AppendPresence(dst, s, true)
-	if c.charset != nil {
-		return s, data.AppendBytes(dst, c.charset.decode(kafka)), nil
+	if c.reads != nil {
+		return s, data.AppendBytes(dst, c.reads.decode(kafka)), nil
 	}
 	return s, data.AppendBytes(dst, repairUTF8(kafka)), nil
 }

@@ -85,7 +85,7 @@ func FormOf(c Converter, schema *data.Schema) Form {
 	}
 	switch c := c.(type) {
 	case *stringConverter:
-		if schema.Type() == data.String && c.charset == nil {
+		if schema.Type() == data.String && c.writes == nil {
 			return FormBody
 		}
 	case byteArrayConverter:
@@ -102,15 +102,22 @@ func isDecimal(s *data.Schema) bool {
 }
 
 // factory builds a converter from its own properties (prefix removed).
-type factory func(props map[string]string) (both, error)
+type factory func(props map[string]string, isKey bool) (both, error)
 
-// registryFactory builds one that has a subject in a schema registry, which differs for keys and values.
-type registryFactory func(props map[string]string, isKey bool) (both, error)
+// forBoth is the factory of a converter that is the same for keys and values.
+func forBoth(build func(props map[string]string) (both, error)) factory {
+	return func(props map[string]string, _ bool) (both, error) { return build(props) }
+}
+
+// plain is the factory of a converter without settings.
+func plain(c both) factory {
+	return func(map[string]string, bool) (both, error) { return c, nil }
+}
 
 // registryFactories are the converters with a schema registry.
 var registryFactories = map[string]struct {
 	class string
-	build registryFactory
+	build factory
 }{
 	"AvroConverter":       {avro.Class, func(props map[string]string, isKey bool) (both, error) { return avro.New(props, isKey) }},
 	"ProtobufConverter":   {protobuf.Class, func(props map[string]string, isKey bool) (both, error) { return protobuf.New(props, isKey) }},
@@ -133,10 +140,10 @@ var factories = map[string]struct {
 	class string
 	build factory
 }{
-	"JsonConverter":      {connectPackage + "json.JsonConverter", newJSON},
+	"JsonConverter":      {connectPackage + "json.JsonConverter", forBoth(newJSON)},
 	"StringConverter":    {connectPackage + "storage.StringConverter", newString},
-	"ByteArrayConverter": {connectPackage + "converters.ByteArrayConverter", func(map[string]string) (both, error) { return byteArrayConverter{}, nil }},
-	"BooleanConverter":   {connectPackage + "converters.BooleanConverter", func(map[string]string) (both, error) { return booleanConverter{}, nil }},
+	"ByteArrayConverter": {connectPackage + "converters.ByteArrayConverter", plain(byteArrayConverter{})},
+	"BooleanConverter":   {connectPackage + "converters.BooleanConverter", plain(booleanConverter{})},
 	"ShortConverter":     {connectPackage + "converters.ShortConverter", newNumber(shortNumber)},
 	"IntegerConverter":   {connectPackage + "converters.IntegerConverter", newNumber(integerNumber)},
 	"LongConverter":      {connectPackage + "converters.LongConverter", newNumber(longNumber)},
@@ -186,7 +193,7 @@ func NewHeader(class string, props map[string]string) (HeaderConverter, error) {
 func build(class string, props map[string]string, isKey bool) (both, error) {
 	name := simpleName(class)
 	if f, ok := factories[name]; ok && (class == f.class || !strings.Contains(class, ".")) {
-		return f.build(props)
+		return f.build(props, isKey)
 	}
 	if f, ok := registryFactories[name]; ok && (class == f.class || !strings.Contains(class, ".")) {
 		return f.build(props, isKey)

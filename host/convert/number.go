@@ -26,7 +26,7 @@ var (
 )
 
 func newNumber(n number) factory {
-	return func(map[string]string) (both, error) { return &n, nil }
+	return func(map[string]string, bool) (both, error) { return &n, nil }
 }
 
 func (n *number) FromConnect(dst []byte, _ string, schema *data.Schema, wire []byte) (out, after []byte, err error) {
