@@ -24,6 +24,7 @@ import (
 	"github.com/tailrace/tailrace/host/metrics"
 	"github.com/tailrace/tailrace/host/rest"
 	"github.com/tailrace/tailrace/host/store"
+	"github.com/tailrace/tailrace/host/transform"
 	"github.com/tailrace/tailrace/host/worker"
 )
 
@@ -322,16 +323,24 @@ func (p *parts) join(b base, configs cluster.ConfigLog, runner cluster.Runner, l
 			SessionTimeout: c.SessionTimeout, RebalanceTimeout: c.RebalanceTimeout, HeartbeatInterval: c.HeartbeatInterval, Lapsed: lapsed, Log: p.logger,
 		},
 		URL: p.advertised.String(), Protocol: c.Protocol, SyncTimeout: c.WorkerSyncTimeout, MaxDelay: c.ScheduledRebalanceMaxWait,
-		Plugins: func() []string { return classes(b) }, Log: p.logger,
+		Plugins: func() []string { return classes(b) }, BuiltIn: builtInTransform, Log: p.logger,
 	}, configs, runner)
 }
 
-// classes lists every name under which connectors can run here.
+func builtInTransform(class string) bool {
+	_, known := transform.Lookup(config.TransformPlugin, class)
+	return known
+}
+
+// classes lists every name under which connectors, and transforms of plugins, can run here.
 func classes(b base) []string {
 	var names []string
 	for _, one := range b.catalogue.List().Plugins {
 		for _, c := range one.Description.Connectors {
 			names = append(append(names, c.Name), c.Aliases...)
+		}
+		for _, t := range one.Description.Transforms {
+			names = append(append(names, t.Name), t.Aliases...)
 		}
 	}
 	slices.Sort(names)

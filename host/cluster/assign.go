@@ -12,8 +12,10 @@ import (
 // Work is one thing that shall run.
 type Work struct {
 	Item Item
-	// Class is its connector's class, for members that tell what they can run.
-	Class string
+	// Class is its connector's class, and Transforms are the classes of its transforms that the host itself does not have,
+	// for members that tell what they can run. They are the same for all work of a connector.
+	Class      string
+	Transforms []string
 	// Weight is its load beside other work of its kind; 0 counts as 1.
 	Weight float64
 }
@@ -87,7 +89,7 @@ type Division struct {
 //     that its owner does not report, although it is there, has not arrived at it
 //     and is given away at once.
 //
-// A member that lacks the plugin of a connector gets its work only if all lack it.
+// A member that lacks a plugin of a connector, its own or that of a transform, gets its work only if all lack it.
 //
 // The same state and round give the same division.
 func Assign(state AssignState, round Round) (AssignState, Division) {
@@ -139,9 +141,9 @@ type assigner struct {
 	members []*sheet // by id
 	work    map[Item]Work
 	free    []Work // run by nobody, sorted
-	// capable says for each class whether any member has it.
-	capable map[string]bool
-	places  map[Item]string // of what is revoked to go elsewhere, the member's id
+	// able are the members that may run a connector and its tasks, for connectors that not all may run.
+	able   map[string][]*sheet
+	places map[Item]string // of what is revoked to go elsewhere, the member's id
 }
 
 // sheet is one member's part.
@@ -164,7 +166,7 @@ func kind(i Item) int {
 }
 
 func newAssigner(round Round) *assigner {
-	a := &assigner{work: make(map[Item]Work, len(round.Work)), capable: map[string]bool{}, places: map[Item]string{}}
+	a := &assigner{work: make(map[Item]Work, len(round.Work)), able: map[string][]*sheet{}, places: map[Item]string{}}
 	for _, w := range round.Work {
 		a.work[w.Item] = w
 	}
@@ -180,11 +182,41 @@ func newAssigner(round Round) *assigner {
 	}
 	slices.SortFunc(a.members, func(x, y *sheet) int { return cmp.Compare(x.id, y.id) })
 	for _, w := range round.Work {
-		if !a.capable[w.Class] {
-			a.capable[w.Class] = slices.ContainsFunc(a.members, func(s *sheet) bool { return s.has(w.Class) })
+		if w.Item.IsConnector() {
+			if able := a.whoIsAble(w); len(able) < len(a.members) {
+				a.able[w.Item.Connector] = able
+			}
 		}
 	}
 	return a
+}
+
+// whoIsAble are the members that have all plugins of a connector, or else the one of its class, or else all. What nobody has
+// makes no difference: it fails anywhere, and says why.
+func (a *assigner) whoIsAble(w Work) []*sheet {
+	withClass := having(a.members, w.Class)
+	able := withClass
+	for _, class := range w.Transforms {
+		if slices.ContainsFunc(a.members, func(s *sheet) bool { return s.has(class) }) {
+			able = slices.DeleteFunc(slices.Clone(able), func(s *sheet) bool { return !s.has(class) })
+		}
+	}
+	if len(able) == 0 {
+		return withClass
+	}
+	return able
+}
+
+// having are the members that have a class; all, when none has it.
+func having(members []*sheet, class string) []*sheet {
+	lack := func(s *sheet) bool { return !s.has(class) }
+	if !slices.ContainsFunc(members, lack) {
+		return members
+	}
+	if some := slices.DeleteFunc(slices.Clone(members), lack); len(some) > 0 {
+		return some
+	}
+	return members
 }
 
 func (s *sheet) has(class string) bool {
@@ -196,7 +228,10 @@ func (s *sheet) has(class string) bool {
 }
 
 // may says whether a member may be given a piece of work.
-func (a *assigner) may(s *sheet, w Work) bool { return s.has(w.Class) || !a.capable[w.Class] }
+func (a *assigner) may(s *sheet, w Work) bool {
+	able, limited := a.able[w.Item.Connector]
+	return !limited || slices.Contains(able, s)
+}
 
 func (s *sheet) add(w Work, by int) {
 	s.count[kind(w.Item)] += by

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -295,6 +296,37 @@ func TestAPluginThatAMemberLacks(t *testing.T) {
 	for _, i := range g.members["a"].Current {
 		require.Equal(t, "x", i.Connector)
 	}
+}
+
+func TestAMemberThatLacksTheTransformOfAnotherPlugin(t *testing.T) {
+	g := newGroup()
+	g.join("a", "b", "c")
+	g.connectors([]string{"x"}, 4)
+	for i := range g.work {
+		g.work[i].Transforms = []string{"geo", "nobody has it"}
+	}
+	where := func() (ids []string) {
+		t.Helper()
+		g.settle(t)
+		g.requireComplete(t)
+		for _, id := range slices.Sorted(maps.Keys(g.members)) {
+			if len(g.members[id].Current) > 0 {
+				ids = append(ids, id)
+			}
+		}
+		return ids
+	}
+	has := func(id string, classes ...string) { g.members[id].Plugins = append([]string{}, classes...) }
+
+	has("a", "class of x")
+	has("b", "class of x", "geo")
+	has("c", "geo")
+	require.Equal(t, []string{"b"}, where(), "the one that has both")
+	has("b", "class of x")
+	require.Equal(t, []string{"a", "b"}, where(), "none has both: the connector's own plugin counts")
+	has("c", "class of x", "geo")
+	has("b", "geo", "class of x")
+	require.Equal(t, []string{"b", "c"}, where())
 }
 
 func TestHeavyWorkIsSpread(t *testing.T) {

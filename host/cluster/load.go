@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tailrace/tailrace/host/config"
 	"github.com/tailrace/tailrace/host/store"
@@ -20,14 +21,15 @@ const (
 )
 
 // WorkOf is everything that a snapshot wants to run: every connector, whatever its target state, and the tasks of those
-// whose set of tasks is whole. A task weighs what its configuration says, or else 1 and what it is known to move.
-func WorkOf(s store.ConfigSnapshot, loads map[Item]float64) []Work {
+// whose set of tasks is whole. A task weighs what its configuration says, or else 1 and what it is known to move. builtIn are
+// the classes of transforms that every worker has.
+func WorkOf(s store.ConfigSnapshot, loads map[Item]float64, builtIn func(class string) bool) []Work {
 	var work []Work
 	for _, name := range s.Names() {
 		c := s.Connectors[name]
-		configured := weightIn(c.Config)
+		configured, transforms := weightIn(c.Config), transformsOf(c.Config, builtIn)
 		for task := ConnectorTask; task < len(c.Tasks); task++ {
-			w := Work{Item: Item{name, task}, Class: c.Config["connector.class"]}
+			w := Work{Item: Item{name, task}, Class: c.Config["connector.class"], Transforms: transforms}
 			switch {
 			case w.Item.IsConnector():
 			case configured > 0:
@@ -39,6 +41,18 @@ func WorkOf(s store.ConfigSnapshot, loads map[Item]float64) []Work {
 		}
 	}
 	return work
+}
+
+// transformsOf are the classes of a connector's transforms that come from plugins.
+func transformsOf(props map[string]string, builtIn func(class string) bool) []string {
+	var classes []string
+	for alias := range strings.SplitSeq(props["transforms"], ",") {
+		class := props["transforms."+strings.TrimSpace(alias)+".type"]
+		if class != "" && (builtIn == nil || !builtIn(class)) {
+			classes = append(classes, class)
+		}
+	}
+	return classes
 }
 
 // weightIn reads task.weight; 0 when it is not set, or is a reference or no weight.

@@ -150,10 +150,25 @@ func TestWeightsComeFromTheConfigurationFirst(t *testing.T) {
 	}}
 	loads := map[Item]float64{{"a", 0}: 9 * loadUnit, {"b", 1}: 9 * loadUnit}
 	weights := map[Item]float64{}
-	for _, w := range WorkOf(snapshot, loads) {
+	for _, w := range WorkOf(snapshot, loads, nil) {
 		weights[w.Item] = w.Weight
 	}
 	require.Equal(t, map[Item]float64{{"a", ConnectorTask}: 0, {"a", 0}: 2.5, {"b", ConnectorTask}: 0, {"b", 0}: 1, {"b", 1}: 10}, weights)
+}
+
+func TestWorkNamesTheTransformsThatItNeedsOfPlugins(t *testing.T) {
+	snapshot := store.ConfigSnapshot{Connectors: map[string]store.ConnectorSnapshot{
+		"a": {Config: map[string]string{
+			"connector.class": "A", "transforms": "hoist, geo,missing", "transforms.hoist.type": "HoistField$Value", "transforms.geo.type": "org.Geo",
+		}, Tasks: []map[string]string{{}}},
+		"b": {Config: map[string]string{"connector.class": "B"}},
+	}}
+	builtIn := func(class string) bool { return class == "HoistField$Value" }
+	require.Equal(t, []Work{
+		{Item: Item{"a", ConnectorTask}, Class: "A", Transforms: []string{"org.Geo"}},
+		{Item: Item{"a", 0}, Class: "A", Transforms: []string{"org.Geo"}, Weight: 1},
+		{Item: Item{"b", ConnectorTask}, Class: "B"},
+	}, WorkOf(snapshot, nil, builtIn))
 }
 
 func TestLoadsTravelBehindThePlugins(t *testing.T) {

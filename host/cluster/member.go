@@ -52,9 +52,12 @@ type MemberConfig struct {
 	SyncTimeout time.Duration
 	// MaxDelay (scheduled.rebalance.max.delay.ms), 0 when work shall move at once.
 	MaxDelay time.Duration
-	// Plugins lists the classes that this worker can run; nil offers to run all.
+	// Plugins lists the classes of connectors, and of transforms of plugins, that this worker can run; nil offers to run all.
 	// It is called before each join.
 	Plugins func() []string
+	// BuiltIn says which classes of transforms every worker has, whatever its plugins; nil: none. It is called with the
+	// member's lock held.
+	BuiltIn func(transform string) bool
 	Log     *slog.Logger // nil discards
 }
 
@@ -410,7 +413,7 @@ func (m *Member) divide(join kafka.GroupJoin, peers map[string]Metadata, snapsho
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.loads = steadyLoads(m.loads, peers)
-	work := WorkOf(snapshot, m.loads)
+	work := WorkOf(snapshot, m.loads, m.cfg.BuiltIn)
 	round := Round{Now: time.Now(), Generation: join.Generation, LastCompleted: m.view.Generation, Work: work, MaxDelay: m.cfg.MaxDelay}
 	urls := make(map[string]string, len(peers))
 	for id, meta := range peers {

@@ -57,7 +57,7 @@ type Metadata struct {
 	ConfigOffset int64  // how far it has read the config topic: ConfigSnapshot.Version
 	// Current is what it runs; nil in version 0 and when there is nothing to say.
 	Current *Assignment
-	// Plugins are the connector classes that it can run, sorted; nil means all that
+	// Plugins are the classes of connectors and of plugins' transforms that it can run, sorted; nil means all that
 	// are asked for. They follow the fields that Kafka Connect knows, which it skips.
 	Plugins []string
 	// Loads are the bytes a second that tasks here move, of those that matter; 0 says that it is measured and too little to
