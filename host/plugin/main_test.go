@@ -51,8 +51,8 @@ var shortTimeouts = Timeouts{
 	Answer: 2 * time.Second, Send: 2 * time.Second, Ping: 2 * time.Second, Shutdown: time.Second, Term: 300 * time.Millisecond,
 }
 
-// patientTimeouts are for plugins that take memory: on a busy machine they need a
-// while to reach their limit, and it is the limit that must end them.
+// patientTimeouts are for plugins that something else than a time-out must end, such as a limit of memory: on a busy machine
+// that needs a while.
 var patientTimeouts = Timeouts{
 	Handshake: 5 * time.Second, Describe: 30 * time.Second, Validate: 30 * time.Second, Start: 30 * time.Second,
 	Answer: 30 * time.Second, Send: 30 * time.Second, Ping: 30 * time.Second, Shutdown: time.Second, Term: 300 * time.Millisecond,
