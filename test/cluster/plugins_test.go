@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,29 +15,33 @@ import (
 	"github.com/tailrace/tailrace/test/harness"
 )
 
-// A worker that lacks the plugin of a connector gets nothing of it while another worker has it. When nobody has it, the
-// status says so; when a worker with the plugin comes, it takes over by itself.
+// A worker that lacks the plugin of a connector, or of one of its transforms, gets nothing of it while another worker has it. When
+// nobody has it, the status says so; when a worker with the plugin comes, it takes over by itself.
 func TestWorkGoesWhereItsPluginIs(t *testing.T) {
 	config := harness.Config{Bootstrap: env.Kafka(t).Bootstrap, Group: env.Name(t), Props: map[string]string{
 		"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000",
 	}}
 	topic := env.Name(t)
-	start := func(plugins ...string) *harness.Worker {
-		one := config
-		one.PluginPath = pluginsFolder(t, plugins...)
-		return harness.Start(t, one)
-	}
-	rich := start("file-source", "file-sink") // leads, and therefore checks the configurations
+	one := config
+	one.PluginPath = pluginsFolder(t, "file-source", "file-sink")
+	harness.BuildPlugin(t, one.PluginPath, "./test/e2e/testdata/picky")
+	rich := harness.Start(t, one) // leads, and therefore checks the configurations
 	rich.AwaitJoined()
-	poor := start("file-source")
+	two := config
+	two.PluginPath = pluginsFolder(t, "file-source")
+	poor := harness.Start(t, two)
 	poor.AwaitJoined()
-	var sources, sinks []string
+	var sources, shouting, sinks []string
 	for i := range 3 {
 		sources, sinks = append(sources, fmt.Sprintf("source%d", i)), append(sinks, fmt.Sprintf("sink%d", i))
-		rich.CreateOnly(sources[i], map[string]string{
+		shouting = append(shouting, fmt.Sprintf("shouting%d", i))
+		props := map[string]string{
 			"connector.class": harness.SourceClass, "topic": topic, "file": harness.WriteLines(t, 100), "tasks.max": "1",
 			"topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
-		})
+		}
+		rich.CreateOnly(sources[i], props)
+		maps.Copy(props, map[string]string{"transforms": "shout", "transforms.shout.type": "picky-shout"})
+		rich.CreateOnly(shouting[i], props)
 	}
 	for i, name := range sinks {
 		rich.CreateOnly(name, map[string]string{
@@ -44,6 +49,7 @@ func TestWorkGoesWhereItsPluginIs(t *testing.T) {
 		})
 	}
 	poor.AwaitRunningOn(limit, 1, sinks, rich)
+	poor.AwaitRunningOn(limit, 1, shouting, rich)
 	parts := poor.AwaitRunningOn(limit, 1, sources, poor, rich)
 	harness.Eventually(t, limit, "the one without the plugin has most sources", func() (bool, string) {
 		parts = poor.AwaitRunningOn(limit, 1, sources, poor, rich)

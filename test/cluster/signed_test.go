@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,10 +25,7 @@ import (
 func buildHolder(t *testing.T) (folder string) {
 	t.Helper()
 	folder = t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(folder, "holder"), "./test/cluster/testdata/holder")
-	cmd.Dir = harness.Root()
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
+	harness.BuildPlugin(t, folder, "./test/cluster/testdata/holder")
 	return folder
 }
 

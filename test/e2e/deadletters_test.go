@@ -88,11 +88,7 @@ func TestPoisonRecordsBecomeDeadLettersAndTheRestArrives(t *testing.T) {
 func pickyPlugins(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "picky"), "./test/e2e/testdata/picky")
-	cmd.Dir = harness.Root()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	harness.BuildPlugin(t, dir, "./test/e2e/testdata/picky")
 	return dir
 }
 

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -27,11 +26,7 @@ func TestHostileConnectorsHarmNobodyElse(t *testing.T) {
 	for _, name := range []string{"file-source", "file-sink"} {
 		copyProgram(t, filepath.Join(harness.Binaries(t), "plugins", name), filepath.Join(dir, name))
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "hostile"), "./host/plugin/testdata/hostile")
-	cmd.Dir = harness.Root()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	harness.BuildPlugin(t, dir, "./host/plugin/testdata/hostile")
 	w := harness.Start(t, harness.Config{Bootstrap: env.Kafka(t).Bootstrap, PluginPath: dir})
 	p := harness.StartPipeline(t, w, 0, harness.Props{})
 

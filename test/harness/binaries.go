@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -45,6 +46,16 @@ func Binaries(t testing.TB) string {
 		t.Fatal(built.err)
 	}
 	return built.dir
+}
+
+// BuildPlugin builds a plugin that only a test needs into a folder; pkg is its package, such as ./test/scale/testdata/ticker.
+func BuildPlugin(t testing.TB, folder, pkg string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(folder, path.Base(pkg)), pkg)
+	cmd.Dir = Root()
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build %s: %v\n%s", pkg, err, text)
+	}
 }
 
 func trailing(out string) string {

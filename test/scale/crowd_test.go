@@ -6,8 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,10 +35,7 @@ type crowd struct {
 func startCrowd(t *testing.T, broker *env.Broker, workers, connectors, tasks int) *crowd {
 	t.Helper()
 	plugins := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(plugins, "ticker"), "./test/scale/testdata/ticker")
-	build.Dir = harness.Root()
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	harness.BuildPlugin(t, plugins, "./test/scale/testdata/ticker")
 	c := &crowd{
 		t: t, broker: broker, topic: broker.Topic(t, 3), connectors: connectors, tasks: tasks,
 		config: harness.Config{Bootstrap: broker.Bootstrap, PluginPath: plugins, Group: env.Name(t), Props: map[string]string{
