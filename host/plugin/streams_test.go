@@ -293,7 +293,7 @@ func runConnector(i *Instance, script string) error {
 	if _, err := connector.TaskConfigs(context.Background(), 3); err != nil {
 		return err
 	}
-	return connector.Stop(context.Background(), 2*time.Second)
+	return connector.Stop(context.Background(), patience(script, 2*time.Second))
 }
 
 // I-3: nothing that a plugin does in any call ends, blocks or starves the worker or another connector.
