@@ -29,9 +29,13 @@ func negotiated(method string, handle http.HandlerFunc) http.HandlerFunc {
 			}
 			return
 		}
-		if !acceptsJSON(r.Header.Values("Accept")) {
+		contentType, ok := answerType(acceptable(r.Header.Values("Accept")))
+		if !ok {
 			bare(w, http.StatusNotAcceptable)
 			return
+		}
+		if contentType != jsonType {
+			w = typedAnswers{w, contentType}
 		}
 		if strings.HasPrefix(r.URL.Path, "/v1/") && follows(r) {
 			handle(w, r) // a stream has no end of its own
@@ -73,27 +77,6 @@ func readsBody(method, route string) bool {
 	return false
 }
 
-// isJSON tells whether a media type, or a pattern of them, may be JSON.
-func isJSON(media string) bool {
-	return media == jsonType || media == "*/*" || media == "*" || media == "*/json" || media == "application/*"
-}
-
-func acceptsJSON(accept []string) bool {
-	if len(accept) == 0 {
-		return true
-	}
-	for _, line := range accept {
-		for part := range strings.SplitSeq(line, ",") {
-			// As Kafka Connect, which also takes an empty header for none, and does not read q=0 as a no.
-			media, _, err := mime.ParseMediaType(strings.TrimSpace(part))
-			if strings.TrimSpace(line) == "" || err == nil && isJSON(media) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // allowed is the Allow header of a path, in Kafka Connect's order.
 func allowed(m methods) string {
 	has := map[string]bool{http.MethodOptions: true}
@@ -108,12 +91,11 @@ func allowed(m methods) string {
 func options(allowed string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allowed)
-		if accept := r.Header.Get("Accept"); accept != "" && !strings.Contains(accept, "text/plain") && !strings.Contains(accept, "*/*") {
-			w.Header().Set("Content-Type", jsonType)
-			w.WriteHeader(http.StatusOK)
-			return
+		contentType, plain := optionsType(acceptable(r.Header.Values("Accept")))
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(http.StatusOK)
+		if plain {
+			_, _ = w.Write([]byte(strings.ReplaceAll(allowed, ",", ", ")))
 		}
-		w.Header().Set("Content-Type", "text/plain")
-		_, _ = w.Write([]byte(strings.ReplaceAll(allowed, ",", ", ")))
 	}
 }

@@ -320,6 +320,38 @@ func TestAMalformedBodyIsRefusedWithItsPlace(t *testing.T) {
 	}
 }
 
+// As recorded from Kafka Connect 4.1.
+func TestAnswersHaveTheContentTypeThatWasAskedFor(t *testing.T) {
+	for accept, want := range map[string]struct{ get, options string }{
+		"":                                         {"application/json", "text/plain"},
+		"*":                                        {"application/json", "text/plain"},
+		"application/json; charset=UTF-8":          {"application/json;charset=utf-8", "application/json;charset=utf-8"},
+		`application/json;charset="utf-8"`:         {"application/json;charset=utf-8", "application/json;charset=utf-8"},
+		"application/json;odata=verbose;q=0.3":     {"application/json;odata=verbose", "application/json;odata=verbose;q=0.3"},
+		"application/json;q=0, text/html":          {"application/json", "text/html"},
+		"application/*;q=0.2":                      {"application/json", "application/*;q=0.2"},
+		"*/*, application/json":                    {"application/json", "application/json"},
+		"text/plain, application/json":             {"application/json", "text/plain"},
+		"text/plain;q=0.5,*/*;q=0.1":               {"application/json", "text/plain"},
+		"text/*;q=0.3, text/html;q=0.7, */*;q=0.5": {"application/json", "text/html;q=0.7"},
+		"application/*+json":                       {"", "application/*+json"},
+		"bogus":                                    {"", "bogus/*"},
+	} {
+		for method, contentType := range map[string]string{http.MethodGet: want.get, http.MethodOptions: want.options} {
+			r := httptest.NewRequestWithContext(t.Context(), method, "/connectors/"+known, nil)
+			r.Header.Set("Accept", accept)
+			w := httptest.NewRecorder()
+			Handler(&knownHerder{}, Options{}).ServeHTTP(w, r)
+			require.Equal(t, contentType, w.Header().Get("Content-Type"), "%s with %q", method, accept)
+			if contentType == "" {
+				require.Equal(t, http.StatusNotAcceptable, w.Code)
+			} else {
+				require.Equal(t, http.StatusOK, w.Code)
+			}
+		}
+	}
+}
+
 // As in Kafka Connect: a patch that is nothing at all is a fault of the request only where there is something to patch.
 func TestABlankPatchOfAConnectorThatIsNotThereIsNotFound(t *testing.T) {
 	for body, status := range map[string]int{"": 404, "\n": 404, " null ": 404, "null": 404, "[]": 400, "{": 400} {
