@@ -33,7 +33,13 @@ type encoder struct {
 	scratch []byte
 	values  []any
 	done    int // how much of the chunk's data is in the batch, should the next line fail
+	every   int // as many records of the chunk share an offset; 0 for none
+	since   int // records since the last one
 }
+
+// maxOffsets is how many offsets a chunk has. A record that the host cannot convert makes the lines behind the last offset before
+// it be read again: a small part of a long chunk, and none of a short one, as with Kafka's connector.
+const maxOffsets = 64
 
 func newEncoder(cfg config, log *slog.Logger) (encoder, error) {
 	fields, err := format.ParseFields(cfg.Fields)
@@ -50,20 +56,24 @@ func newEncoder(cfg config, log *slog.Logger) (encoder, error) {
 	return e, err
 }
 
-// append adds the records of a chunk. Only the last of them carries the source offset, that of the whole chunk: lines
-// that were skipped behind it need not be read again either. When a line fails, the records before it are kept, with the
-// offset of that line.
+// append adds the records of a chunk. The last of them carries the source offset of the whole chunk: lines that were skipped
+// behind it need not be read again either. Of those before it some do, see maxOffsets. When a line fails, the records before it
+// are kept, with the offset of that line.
 func (e *encoder) append(out *connect.Batch, src source, chunk tail.Chunk) error {
 	if chunk.Dropped > 0 {
 		e.log.Warn("lines were skipped because they are longer than line.max.bytes", "file", src.path,
 			"lines", chunk.Dropped, "before_byte", chunk.Base)
+	}
+	e.every, e.since = 0, 0
+	if src.partition != nil {
+		e.every = (len(chunk.Lines) + maxOffsets - 1) / maxOffsets
 	}
 	var last *connect.Record
 	var err error
 	switch e.cfg.Format {
 	case "bytes":
 		for _, l := range chunk.Lines {
-			last = out.Record(src.topic, src.partition)
+			last = e.record(out, src, chunk, last, l)
 			last.ValueBytes(chunk.Data[l.Start:l.End])
 		}
 	case "json":
@@ -83,6 +93,17 @@ func (e *encoder) append(out *connect.Batch, src source, chunk tail.Chunk) error
 	return err
 }
 
+// record begins the record of a line, behind the one before.
+func (e *encoder) record(out *connect.Batch, src source, chunk tail.Chunk, before *connect.Record, l lines.Line) *connect.Record {
+	if before != nil {
+		if e.since++; e.since == e.every {
+			e.since = 0
+			e.offset(before, src, chunk.Place(l.Start))
+		}
+	}
+	return out.Record(src.topic, src.partition)
+}
+
 func (e *encoder) offset(rec *connect.Record, src source, at tail.Offset) {
 	w := rec.Offset(src.offset).Int64(at.Position)
 	if src.offset == fullOffset {
@@ -95,7 +116,7 @@ func (e *encoder) text(out *connect.Batch, src source, chunk tail.Chunk) (last *
 	end := chunk.Lines[len(chunk.Lines)-1].End
 	if utf8.Valid(chunk.Data[chunk.Lines[0].Start:end]) {
 		for _, l := range chunk.Lines {
-			last = out.Record(src.topic, src.partition)
+			last = e.record(out, src, chunk, last, l)
 			last.ValueString(chunk.Data[l.Start:l.End])
 		}
 		return last, nil
@@ -107,7 +128,7 @@ func (e *encoder) text(out *connect.Batch, src source, chunk tail.Chunk) (last *
 			return last, err
 		}
 		if keep {
-			last = out.Record(src.topic, src.partition)
+			last = e.record(out, src, chunk, last, l)
 			last.ValueString(text)
 		}
 	}
@@ -157,7 +178,7 @@ func (e *encoder) json(out *connect.Batch, src source, chunk tail.Chunk) (last *
 			}
 			continue
 		}
-		last = out.Record(src.topic, src.partition)
+		last = e.record(out, src, chunk, last, l)
 		if e.schema == nil {
 			last.Value(nil, value)
 			continue
@@ -193,7 +214,7 @@ func (e *encoder) rows(out *connect.Batch, src source, chunk tail.Chunk) (last *
 			}
 			continue
 		}
-		last = out.Record(src.topic, src.partition)
+		last = e.record(out, src, chunk, last, l)
 		w := last.ValueStruct(e.schema)
 		for i, f := range e.columns {
 			if f.IsText() {

@@ -93,18 +93,24 @@ func TestGoesOnWhereKafkasConnectorStopped(t *testing.T) {
 	require.Equal(t, []any{"beta", "gamma"}, values(s.Next(2)))
 }
 
+// The offsets tell how many lines a read had: every line of a short one has its own, of a long one every few lines, and the last.
 func TestBatchSizeBoundsEachRead(t *testing.T) {
-	for size, reads := range map[string]int{"3": 4, "0": 10, "-5": 10} {
+	for size, want := range map[string][]int{"0": {1000, 1}, "-5": {1000, 1}, "50": {1000, 1}, "500": {126, 8}, "1000": {63, 16}} {
 		path := filepath.Join(t.TempDir(), "in.txt")
-		write(t, path, strings.Repeat("x\n", 10))
+		write(t, path, strings.Repeat("x\n", 1000))
 		s := connecttest.RunSource(t, plugin(), connect.Config{"file": path, "topic": "t", "batch.size": size})
-		withOffset := 0
-		for _, r := range s.Next(10) {
-			if r.SourceOffset != nil {
-				withOffset++
+		withOffset, since := 0, 0
+		for i, r := range s.Next(1000) {
+			since++
+			if r.SourceOffset == nil {
+				continue
 			}
+			require.LessOrEqual(t, since, want[1], size)
+			require.Equal(t, map[string]any{"position": int64(2 * (i + 1))}, r.SourceOffset)
+			withOffset, since = withOffset+1, 0
 		}
-		require.Equal(t, reads, withOffset, "the last record of each read has its offset: %s", size)
+		require.Zero(t, since)
+		require.Equal(t, want[0], withOffset, size)
 	}
 }
 
