@@ -186,3 +186,19 @@ func (c *awayConverter) ToConnect(dst []byte, topic string, kafka []byte) (schem
 	}
 	return c.Converter.ToConnect(dst, topic, kafka)
 }
+
+// As in Kafka Connect: what came before the record that ends the task is in Kafka, and is not read again.
+func TestASourceKeepsTheOffsetsBeforeTheRecordThatATransformCannotTake(t *testing.T) {
+	addr := startBroker(t, kafka.EmbeddedConfig{}).Addr()
+	b := startSource(t, addr, func(cfg *SourceConfig, _ *scriptedSource) {
+		cfg.Timing.OffsetFlushInterval = time.Hour
+		cfg.Transforms = chain(t, nil, config.Transform{Alias: "cast", Class: "Cast$Value", Config: map[string]string{"spec": "int32"}})
+	})
+	b.stream.emit(plugin.Started{})
+	p := b.stream.partition(t, map[string]any{"file": "a"})
+	b.stream.emit(b.stream.batch(t, "out", p, 1, []string{"1", "two", "3"}))
+	require.ErrorContains(t, b.wait(t), StageTransformation)
+	require.Equal(t, `{"position":1}`, b.store.value(t, srcKey)) // I-1
+	require.Equal(t, []string{"1"}, readTopic(t, addr, "out", 1))
+	require.Equal(t, []string{"out"}, b.seen.topics)
+}
