@@ -3,7 +3,8 @@
 // Both sides run the same connectors from the same keys, standalone, with StringConverter and batch.size 2000: a file
 // into a topic and a topic into a file, lines of 100 bytes and of 1 KiB. Kafka Connect runs with a heap of 1 GiB and
 // the JVM options of its own start script. The sides take turns (A B A B), so that the spread of each side against
-// itself stands beside the difference between the sides. A bare franz-go loop that does the same work, file lines to a
+// itself stands beside the difference between the sides. The short lines go into a topic once more by distributed workers
+// with exactly.once.source.support=enabled, where a line has arrived when its transaction is committed. A bare franz-go loop that does the same work, file lines to a
 // topic and back, is the floor.
 //
 // What is counted, and how:

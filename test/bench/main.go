@@ -25,6 +25,9 @@ type settings struct {
 	page   string
 }
 
+// smallLine is the length of the short lines, in bytes.
+const smallLine = 100
+
 func main() {
 	var s settings
 	var names string
@@ -89,12 +92,15 @@ func (s *settings) run(ctx context.Context) (err error) {
 	defer topics.client.Close()
 
 	var inputs []lines
-	for _, l := range []lines{{s.small, 100}, {s.large, 1024}} {
+	for _, l := range []lines{{s.small, smallLine}, {s.large, 1024}} {
 		if l.count > 0 {
 			inputs = append(inputs, l)
 		}
 	}
 	steps := 2 + len(inputs)*2*s.rounds*(len(s.sides)+1)
+	if s.small > 0 {
+		steps += s.rounds * len(s.sides)
+	}
 	b := &bench{dir: dir, broker: broker, topics: topics, progress: newProgress(steps)}
 	if err := s.warmUp(ctx, b); err != nil {
 		return err
@@ -152,10 +158,14 @@ func (s *settings) runCase(ctx context.Context, b *bench, l lines) (runs []figur
 		}
 		topic = filled
 	}
-	for _, measure := range []func(side) (figures, error){
+	measures := []func(side) (figures, error){
 		func(x side) (figures, error) { return b.source(ctx, x, l, input) },
 		func(x side) (figures, error) { return b.sink(ctx, x, l, topic) },
-	} {
+	}
+	if l.size == smallLine {
+		measures = append(measures, func(x side) (figures, error) { return b.exactlyOnce(ctx, x, l, input) })
+	}
+	for _, measure := range measures {
 		for round := range s.rounds {
 			for _, x := range s.sides {
 				f, err := measure(x)

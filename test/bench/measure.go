@@ -41,6 +41,7 @@ func (f figures) cpuMicros() float64 { return f.CPUSeconds * 1e6 / float64(f.Rec
 const (
 	toTopic = "file → topic"
 	toFile  = "topic → file"
+	exactly = toTopic + ", exactly once"
 
 	arrivalPoll    = 10 * time.Millisecond
 	memoryInterval = 100 * time.Millisecond
@@ -67,6 +68,29 @@ func (b *bench) source(ctx context.Context, s side, l lines, input string) (figu
 	if err != nil {
 		return f, err
 	}
+	return b.filled(ctx, f, l, topic)
+}
+
+// exactlyOnce measures the same with transactions: what counts is what is committed.
+func (b *bench) exactlyOnce(ctx context.Context, s side, l lines, input string) (figures, error) {
+	topic, err := b.topics.create(ctx)
+	if err != nil {
+		return figures{}, err
+	}
+	arrived, end, err := b.topics.committed(topic)
+	if err != nil {
+		return figures{}, err
+	}
+	defer end()
+	f, err := b.worker(ctx, s, exactly, l, sourceConfig(input, topic), int64(l.count), arrived)
+	if err != nil {
+		return f, err
+	}
+	return b.filled(ctx, f, l, topic)
+}
+
+// filled compares a topic with the lines and removes it.
+func (b *bench) filled(ctx context.Context, f figures, l lines, topic string) (_ figures, err error) {
 	if f.TopicBytes, err = b.topics.diskBytes(ctx, topic); err != nil {
 		return f, err
 	}
@@ -103,7 +127,11 @@ func (b *bench) worker(ctx context.Context, s side, direction string, l lines, c
 	f = figures{Side: s.name, Direction: direction, LineBytes: l.size, Records: l.count}
 	b.progress.begin(fmt.Sprintf("%s, %s, %s", s.name, direction, l), want)
 
-	worker, err := s.start(ctx, b.broker.Addr())
+	start := s.start
+	if direction == exactly {
+		start = s.exactly
+	}
+	worker, err := start(ctx, b.broker.Addr())
 	if err != nil {
 		return f, err
 	}
@@ -179,7 +207,7 @@ func (b *bench) floors(ctx context.Context, l lines, input string) (topic string
 		return "", nil, err
 	}
 	output := filepath.Join(b.dir, "floor")
-	consume, err := b.floor(toFile, l, func() error { return b.topics.floorConsume(ctx, topic, l.count, output) })
+	consume, err := b.floor(toFile, l, func() error { return b.topics.floorConsume(ctx, topic, output) })
 	if err != nil {
 		return "", nil, err
 	}

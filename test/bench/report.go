@@ -95,7 +95,7 @@ func (r report) markdown() string {
 	for _, name := range []string{connectName, tailraceName} {
 		all := row{side: name}
 		for _, f := range r.Runs {
-			if f.Side == name {
+			if f.Side == name && f.Direction != exactly { // which is a distributed worker
 				all.runs = append(all.runs, f)
 			}
 		}
