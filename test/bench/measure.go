@@ -77,7 +77,7 @@ func (b *bench) exactlyOnce(ctx context.Context, s side, l lines, input string) 
 	if err != nil {
 		return figures{}, err
 	}
-	arrived, end, err := b.topics.committed(topic)
+	arrived, end, err := b.topics.committed(ctx, topic)
 	if err != nil {
 		return figures{}, err
 	}

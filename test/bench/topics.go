@@ -76,16 +76,16 @@ func (t *topics) follow(name string) (*kgo.Client, error) {
 }
 
 // committed counts the committed records of a topic each time it is called; end ends it.
-func (t *topics) committed(name string) (count func() (int64, error), end func(), err error) {
+func (t *topics) committed(ctx context.Context, name string) (count func() (int64, error), end func(), err error) {
 	client, err := t.follow(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	seen := int64(0)
 	return func() (int64, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), arrivalPoll)
+		poll, cancel := context.WithTimeout(ctx, arrivalPoll)
 		defer cancel()
-		fetches := client.PollFetches(ctx)
+		fetches := client.PollFetches(poll)
 		fetches.EachRecord(func(r *kgo.Record) {
 			if !r.Attrs.IsControl() {
 				seen++
