@@ -175,6 +175,7 @@ func checkKafka(ctx context.Context, settings *config.Worker) []cli.Finding {
 	}
 	if settings.Mode == config.Distributed {
 		out = append(out, checkCluster(ctx, admin, settings.Cluster, brokers)...)
+		out = append(out, checkTransactions(ctx, settings)...)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +50,47 @@ func checkCluster(ctx context.Context, admin *kafka.Admin, c *config.Cluster, br
 		}
 	}
 	return append(out, judgeRights("group", c.GroupID, rights.Group, "READ"))
+}
+
+// checkTransactions checks the rights that sources need to write exactly once. The first transactional id is that of the leader,
+// the second stands for those of the tasks.
+func checkTransactions(ctx context.Context, settings *config.Worker) []cli.Finding {
+	if !settings.ExactlyOncePrepared() {
+		return nil
+	}
+	group := settings.GroupID()
+	out := []cli.Finding{checkTransactionalID(ctx, settings.ClientProps(settings.ClientID), config.LeaderTransactionalID(group), "--transactional-id "+config.LeaderTransactionalID(group), "")}
+	if settings.ExactlyOnceSourceEnabled() {
+		doctor := &config.Connector{Kind: config.Source, Name: "tailrace-doctor"}
+		id := config.TransactionalID(group, doctor.Name, 0)
+		out = append(out, checkTransactionalID(ctx, doctor.ProducerProps(settings, 0), id, "--resource-pattern-type prefixed --transactional-id "+group+"-", "producer."))
+	}
+	return out
+}
+
+// checkTransactionalID asks with the rights of a client; ids are the options of kafka-acls.sh for what to grant, prefix is that of
+// the client's settings.
+func checkTransactionalID(ctx context.Context, client map[string]string, id, ids, prefix string) cli.Finding {
+	x := cli.Finding{Check: "permissions on transactional id " + id, Verdict: cli.Fine, Found: "DESCRIBE, WRITE"}
+	cfg, _, err := kafka.ParseClientConfig(kafka.AdminClient, client)
+	var admin *kafka.Admin
+	if err == nil {
+		admin, err = kafka.NewAdmin(cfg)
+	}
+	if err == nil {
+		defer admin.Close()
+		err = admin.MayTransact(ctx, id)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, kafka.ErrNotAuthorised):
+		x.Verdict, x.Found = cli.Trouble, "missing: WRITE"
+		x.Fix = "kafka-acls.sh --add --allow-principal User:… --operation WRITE --operation DESCRIBE " + ids
+	default:
+		x.Verdict, x.Found = cli.Trouble, err.Error()
+		x.Fix = "check " + prefix + "security.protocol, " + prefix + "sasl.* and " + prefix + "ssl.*, and that the broker can make its topic __transaction_state"
+	}
+	return x
 }
 
 func look(ctx context.Context, admin *kafka.Admin, t *internalTopic, rights kafka.Rights) {

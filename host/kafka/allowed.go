@@ -109,6 +109,25 @@ func (a *Admin) MayCreate(ctx context.Context, t NewTopic) error {
 	return newError("create topic", t.Name, err)
 }
 
+// unknownProducer is a producer id that no broker has given out.
+const unknownProducer = math.MaxInt64
+
+// MayTransact asks whether this client may write transactions of a transactional id, which need not exist. Nothing changes,
+// and no producer that uses the id is disturbed: brokers look at the rights before they find that they do not know the
+// producer that is named.
+func (a *Admin) MayTransact(ctx context.Context, id string) error {
+	req := kmsg.NewPtrEndTxnRequest()
+	req.TransactionalID, req.ProducerID = id, unknownProducer
+	resp, err := req.RequestWith(ctx, a.cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if errors.Is(err, kerr.InvalidProducerIDMapping) {
+		return nil
+	}
+	return newError("use transactional id", id, err)
+}
+
 // Brokers is how many brokers the cluster has.
 func (a *Admin) Brokers(ctx context.Context) (int, error) {
 	brokers, err := a.adm.ListBrokers(ctx)
@@ -127,7 +146,7 @@ func Advice(err error) string {
 	return ""
 }
 
-// Grant is the command that gives a right to the principal of a client; kind is topic, group or cluster.
+// Grant is the command that gives a right to the principal of a client; kind is topic, group, cluster or transactional id.
 func Grant(operation, kind, name string) string {
 	return fmt.Sprintf("kafka-acls.sh --add --allow-principal User:… %s", aclOptions(operation, kind, name))
 }

@@ -116,12 +116,16 @@ func aclOptions(operation, kind, name string) string {
 	case "cluster":
 		b.WriteString("--cluster")
 	case "transactional id":
-		b.WriteString("--transactional-id …")
+		fmt.Fprintf(&b, "--transactional-id %s", orDots(name))
 	default:
-		if name == "" {
-			name = "…"
-		}
-		fmt.Fprintf(&b, "--%s %s", kind, name)
+		fmt.Fprintf(&b, "--%s %s", kind, orDots(name))
 	}
 	return b.String()
+}
+
+func orDots(name string) string {
+	if name == "" {
+		return "…"
+	}
+	return name
 }

@@ -89,6 +89,27 @@ func TestDoctorSaysWhichRightsAndTopicsAreMissing(t *testing.T) {
 		out, _, status := u.types("doctor", "--worker", file)
 		return status == 0, out
 	})
+	exact := "config.storage.topic=doc-c\nstatus.storage.topic=doc-s\nexactly.once.source.support=enabled\n"
+	write(exact)
+	require.Contains(t, look(7)["permissions on transactional id doc-tailrace-doctor-0"].Fix, "producer.", "producers have settings of their own")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "security.") || strings.HasPrefix(line, "sasl.") {
+			exact += "producer." + line
+		}
+	}
+	write(exact)
+	found = look(7)
+	for _, id := range []string{"connect-cluster-doc", "doc-tailrace-doctor-0"} {
+		require.Equal(t, "missing: WRITE", found["permissions on transactional id "+id].Found, "%v", found)
+	}
+	grant(kadm.NewACLs().ResourcePatternType(kadm.ACLPatternLiteral).TransactionalIDs("connect-cluster-doc").Operations(kadm.OpWrite))
+	grant(kadm.NewACLs().ResourcePatternType(kadm.ACLPatternPrefixed).TransactionalIDs("doc-").Operations(kadm.OpWrite))
+	harness.Eventually(t, 30e9, "all is well for exactly once", func() (bool, string) {
+		out, _, status := u.types("doctor", "--worker", file)
+		return status == 0, out
+	})
 	write("bootstrap.servers=127.0.0.1:1\n")
 	require.Equal(t, "problem", look(7)["Kafka"].Verdict)
 	write("plugin.path=" + u.dir + "\n")
