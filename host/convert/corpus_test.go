@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"math/big"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tailrace/tailrace/host/convert/corpustest"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -42,7 +41,7 @@ func TestCorpus(t *testing.T) {
 			lines.Buffer(nil, 16<<20)
 			for lines.Scan() {
 				var c corpusCase
-				if err := json.Unmarshal(keepSurrogates(lines.Bytes()), &c); err != nil {
+				if err := json.Unmarshal(corpustest.KeepSurrogates(lines.Bytes()), &c); err != nil {
 					t.Fatal(err)
 				}
 				err := c.run()
@@ -122,8 +121,8 @@ type corpusCase struct {
 	Config    map[string]any
 	IsKey     bool
 	Topic     string
-	Schema    *corpusSchema
-	Value     *corpusValue
+	Schema    *corpustest.Schema
+	Value     *corpustest.Value
 	Bytes     *corpusBytes
 	Error     *corpusError
 }
@@ -137,31 +136,6 @@ type corpusBytes struct {
 type corpusError struct {
 	Class, Message string
 	Cause          *corpusError
-}
-
-type corpusSchema struct {
-	Type                   string
-	Optional               bool
-	Name, Doc              *string
-	Version                *int32
-	Parameters             map[string]string
-	Default                *corpusValue
-	ValueSchema, KeySchema *corpusSchema
-	Fields                 []struct {
-		Name   string
-		Schema *corpusSchema
-	}
-}
-
-type corpusValue struct {
-	T        string
-	V        json.RawMessage
-	Bits     string
-	Unscaled string
-	Scale    int32
-	Millis   string
-	Fields   [][2]json.RawMessage
-	Schema   *corpusSchema
 }
 
 func (c *corpusCase) run() error {
@@ -190,11 +164,11 @@ func (c *corpusCase) run() error {
 }
 
 func (c *corpusCase) runFrom(conv Converter, hconv HeaderConverter) error {
-	s, err := c.Schema.schema()
+	s, err := c.Schema.Build()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnrepresentable, err)
 	}
-	v, err := c.Value.value(s)
+	v, err := c.Value.In(s)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnrepresentable, err)
 	}
@@ -277,11 +251,11 @@ func (c *corpusCase) runTo(conv Converter, hconv HeaderConverter) error {
 	if err != nil {
 		return fmt.Errorf("the wire bytes are not a value: %w", err)
 	}
-	wantSchema, err := c.Schema.schema()
+	wantSchema, err := c.Schema.Build()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnrepresentable, err)
 	}
-	want, err := c.Value.value(wantSchema)
+	want, err := c.Value.In(wantSchema)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnrepresentable, err)
 	}
@@ -308,11 +282,11 @@ func (c *corpusCase) runTo(conv Converter, hconv HeaderConverter) error {
 
 // representable reports whether the wire form can hold the expected result.
 func (c *corpusCase) representable() bool {
-	s, err := c.Schema.schema()
+	s, err := c.Schema.Build()
 	if err != nil {
 		return false
 	}
-	v, err := c.Value.value(s)
+	v, err := c.Value.In(s)
 	if err == nil && (v != nil || s != nil) {
 		_, err = data.AppendValue(nil, s, v)
 	}
@@ -347,236 +321,4 @@ func (c *corpusCase) checkError(err error) error {
 		return fmt.Errorf("got error %s: %q, want %s: %q", e.Class, e.Message, c.Error.Class, c.Error.Message)
 	}
 	return nil
-}
-
-// lone surrogates: encoding/json would lose them, so they are hidden behind a
-// private character and put back as the three bytes that stand for them here.
-var surrogate = regexp.MustCompile(`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\\\|\\u[dD][89a-fA-F][0-9a-fA-F]{2}`)
-
-func keepSurrogates(line []byte) []byte {
-	return surrogate.ReplaceAllFunc(line, func(m []byte) []byte {
-		if len(m) != 6 {
-			return m
-		}
-		return append([]byte(`\uf8ff`), m[2:]...)
-	})
-}
-
-func restoreSurrogates(s string) string {
-	const mark = "\uf8ff"
-	for {
-		i := strings.Index(s, mark)
-		if i < 0 {
-			return s
-		}
-		n, err := strconv.ParseUint(s[i+3:i+7], 16, 16)
-		if err != nil {
-			return s
-		}
-		s = s[:i] + string([]byte{0xe0 | byte(n>>12), 0x80 | byte(n>>6)&0x3f, 0x80 | byte(n)&0x3f}) + s[i+7:]
-	}
-}
-
-var corpusTypes = map[string]data.Type{
-	"int8": data.Int8, "int16": data.Int16, "int32": data.Int32, "int64": data.Int64, "float32": data.Float32, "float64": data.Float64,
-	"boolean": data.Boolean, "string": data.String, "bytes": data.Bytes,
-}
-
-func (c *corpusSchema) schema() (*data.Schema, error) {
-	if c == nil {
-		return nil, nil
-	}
-	var b *data.Builder
-	switch c.Type {
-	case "array":
-		v, err := c.ValueSchema.schema()
-		if err != nil {
-			return nil, err
-		}
-		b = data.NewArray(v).Schemaless()
-	case "map":
-		k, err := c.KeySchema.schema()
-		if err != nil {
-			return nil, err
-		}
-		v, err := c.ValueSchema.schema()
-		if err != nil {
-			return nil, err
-		}
-		b = data.NewMap(k, v).Schemaless()
-	case "struct":
-		b = data.NewStruct()
-		for _, f := range c.Fields {
-			s, err := f.Schema.schema()
-			if err != nil {
-				return nil, err
-			}
-			b.Field(restoreSurrogates(f.Name), s)
-		}
-	default:
-		b = data.NewPrimitive(corpusTypes[c.Type])
-	}
-	b.SetOptional(c.Optional)
-	if c.Name != nil {
-		b.Name(restoreSurrogates(*c.Name))
-	}
-	if c.Version != nil {
-		b.Version(*c.Version)
-	}
-	if c.Doc != nil {
-		b.Doc(restoreSurrogates(*c.Doc))
-	}
-	for k, v := range c.Parameters {
-		b.Param(restoreSurrogates(k), restoreSurrogates(v))
-	}
-	if c.Default != nil {
-		s, err := b.Build()
-		if err != nil {
-			return nil, err
-		}
-		v, err := c.Default.value(s)
-		if err != nil {
-			return nil, err
-		}
-		b.Default(v)
-	}
-	return b.Build()
-}
-
-func (c *corpusValue) value(s *data.Schema) (any, error) {
-	if c == nil {
-		return nil, nil
-	}
-	var text string
-	if len(c.V) > 0 && c.V[0] == '"' {
-		if err := json.Unmarshal(c.V, &text); err != nil {
-			return nil, err
-		}
-		text = restoreSurrogates(text)
-	}
-	switch c.T {
-	case "int8", "int16", "int32", "int64":
-		bits := map[string]int{"int8": 8, "int16": 16, "int32": 32, "int64": 64}[c.T]
-		n, err := strconv.ParseInt(text, 10, bits)
-		if err != nil {
-			return nil, err
-		}
-		switch bits {
-		case 8:
-			return int8(n), nil
-		case 16:
-			return int16(n), nil
-		case 32:
-			return int32(n), nil
-		}
-		return n, nil
-	case "float32":
-		n, err := strconv.ParseUint(c.Bits, 16, 32)
-		return math.Float32frombits(uint32(n)), err
-	case "float64":
-		n, err := strconv.ParseUint(c.Bits, 16, 64)
-		return math.Float64frombits(n), err
-	case "boolean":
-		return string(c.V) == "true", nil
-	case "string":
-		return text, nil
-	case "bytes":
-		return base64.StdEncoding.DecodeString(text)
-	case "decimal":
-		n, ok := new(big.Int).SetString(c.Unscaled, 10)
-		if !ok {
-			return nil, errors.New("bad decimal")
-		}
-		return data.Decimal{Unscaled: n, Scale: c.Scale}, nil
-	case "date":
-		n, err := strconv.ParseInt(c.Millis, 10, 64)
-		return data.FromMillis(n), err
-	case "array":
-		return c.list(s)
-	case "map":
-		return c.mapping(s)
-	case "struct":
-		return c.structure(s)
-	}
-	return nil, fmt.Errorf("no value of class %s", c.T)
-}
-
-func part(s *data.Schema, key bool) *data.Schema {
-	switch {
-	case s == nil:
-		return nil
-	case key:
-		return s.KeySchema()
-	}
-	return s.ValueSchema()
-}
-
-func (c *corpusValue) list(s *data.Schema) (any, error) {
-	var raw []*corpusValue
-	if err := json.Unmarshal(c.V, &raw); err != nil {
-		return nil, err
-	}
-	list := []any{}
-	for _, r := range raw {
-		v, err := r.value(part(s, false))
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, nil
-}
-
-func (c *corpusValue) mapping(s *data.Schema) (any, error) {
-	var raw [][2]*corpusValue
-	if err := json.Unmarshal(c.V, &raw); err != nil {
-		return nil, err
-	}
-	m := data.NewMapValue()
-	for _, r := range raw {
-		k, err := r[0].value(part(s, true))
-		if err != nil {
-			return nil, err
-		}
-		v, err := r[1].value(part(s, false))
-		if err != nil {
-			return nil, err
-		}
-		m.Put(k, v)
-	}
-	return m, nil
-}
-
-func (c *corpusValue) structure(s *data.Schema) (any, error) {
-	if c.Schema != nil {
-		var err error
-		if s, err = c.Schema.schema(); err != nil {
-			return nil, err
-		}
-	}
-	st, err := data.NewStructValue(s)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range c.Fields {
-		var name string
-		var raw *corpusValue
-		if err := json.Unmarshal(f[0], &name); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(f[1], &raw); err != nil {
-			return nil, err
-		}
-		name = restoreSurrogates(name)
-		field, ok := s.Field(name)
-		if !ok {
-			return nil, fmt.Errorf("no field %q", name)
-		}
-		v, err := raw.value(field.Schema)
-		if err != nil {
-			return nil, err
-		}
-		st.Values()[field.Index] = v
-	}
-	return st, nil
 }
