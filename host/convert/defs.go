@@ -96,7 +96,7 @@ var definitions = map[string]*config.Def{
 		flag("connect.meta.data", true, "Whether names, versions, docs and defaults of Connect schemas are kept in the Avro schema."),
 		flag("allow.optional.map.keys", false, "Whether a map with optional string keys is an Avro map."),
 		flag("discard.type.doc.default", false, "Whether docs and defaults of types, not of fields, are left out when they are read."),
-		sumTypes, scrub, flatten),
+		sumTypes, scrub, flatten, keepNull),
 	"ProtobufConverter": withRegistry(
 		flag("enhanced.protobuf.schema.support", false, "Whether packages of messages are part of their names."),
 		flag("optional.for.nullables", false, "Whether fields that may be null are declared optional, so that null survives."),

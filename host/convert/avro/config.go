@@ -14,6 +14,7 @@ type options struct {
 	optionalMapKeys bool // allow.optional.map.keys
 	flattenSingle   bool // flatten.singleton.unions
 	generalized     bool // generalized.sum.type.support
+	keepNull        bool // ignore.default.for.nullables
 }
 
 func parseOptions(props map[string]string) (*options, error) {
@@ -23,7 +24,8 @@ func parseOptions(props map[string]string) (*options, error) {
 	for key, flag := range map[string]*bool{
 		"enhanced.avro.schema.support": &o.enhanced, "connect.meta.data": &o.metadata, "scrub.invalid.names": &o.scrub,
 		"allow.optional.map.keys": &o.optionalMapKeys, "flatten.singleton.unions": &o.flattenSingle,
-		"generalized.sum.type.support": &o.generalized, "discard.type.doc.default": &discard,
+		"generalized.sum.type.support": &o.generalized, "ignore.default.for.nullables": &o.keepNull,
+		"discard.type.doc.default": &discard,
 	} {
 		if err := p.Bool(key, flag); err != nil {
 			return nil, err

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tailrace/tailrace/host/convert/javaerr"
@@ -44,15 +46,15 @@ func defaultText(s *data.Schema, v any) (string, error) {
 	case time.Time:
 		return timeText(s, v)
 	case []any:
-		list := make([]json.RawMessage, len(v))
+		list := make([]string, len(v))
 		for i, e := range v {
 			text, err := defaultText(s.ValueSchema(), e)
 			if err != nil {
 				return "", err
 			}
-			list[i] = json.RawMessage(text)
+			list[i] = text
 		}
-		return compact(list)
+		return jsonList(list), nil
 	case *data.Map:
 		return mapText(s, v)
 	case *data.Struct:
@@ -72,10 +74,7 @@ func defaultText(s *data.Schema, v any) (string, error) {
 	return "", javaerr.Data("Invalid type used for default value of %s field: %T", s.Type(), v)
 }
 
-func compact(v any) (string, error) {
-	text, err := json.Marshal(v)
-	return string(text), err
-}
+func jsonList(items []string) string { return "[" + strings.Join(items, ",") + "]" }
 
 func timeText(s *data.Schema, v time.Time) (string, error) {
 	var n int64
@@ -97,7 +96,7 @@ func timeText(s *data.Schema, v time.Time) (string, error) {
 
 func mapText(s *data.Schema, m *data.Map) (string, error) {
 	var o object
-	pairs := []json.RawMessage{}
+	pairs := []string{}
 	for _, e := range m.Entries() {
 		value, err := defaultText(s.ValueSchema(), e.Value)
 		if err != nil {
@@ -111,15 +110,35 @@ func mapText(s *data.Schema, m *data.Map) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		pairs = append(pairs, json.RawMessage("["+key+","+value+"]"))
+		pairs = append(pairs, jsonList([]string{key, value}))
 	}
 	switch {
 	case !s.IsStringKey():
-		return compact(pairs)
+		return jsonList(pairs), nil
 	case o.b.Len() == 0:
 		return "{}", nil
 	}
 	return o.String(), nil
+}
+
+// hasPairs reports whether the text of a value has entries of maps as pairs, which are no records of Avro.
+func hasPairs(s *data.Schema, v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, func(e any) bool { return hasPairs(s.ValueSchema(), e) })
+	case *data.Map:
+		if v == nil {
+			return false
+		}
+		return slices.ContainsFunc(v.Entries(), func(e data.MapEntry) bool { return !s.IsStringKey() || hasPairs(s.ValueSchema(), e.Value) })
+	case *data.Struct:
+		for i, f := range s.Fields() {
+			if v != nil && hasPairs(f.Schema, v.At(i)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // latin is text with one character per byte.
@@ -142,10 +161,18 @@ func fromLatin(text string) []byte {
 	return out
 }
 
-// defaultValue is the value of a default's JSON; nil is no default.
-func defaultValue(s *data.Schema, v any) (any, error) {
-	if v == nil {
+// defaultValue is the value of a default's JSON; nil is no default. Of a union it is a value of the first type, so null if that
+// comes first.
+func defaultValue(s *data.Schema, t *typ, v any) (any, error) {
+	if v == nil || t.kind == typeNull {
 		return nil, nil
+	}
+	if t.kind == typeUnion && len(t.branches) > 0 {
+		first := t.branches[0]
+		if s.Type() != data.StructType || s.Name() != unionName && param(s, sumUnion) == "" || first.kind == typeNull {
+			return defaultValue(s, first, v)
+		}
+		return unionDefault(s, first, v)
 	}
 	bad := func() (any, error) {
 		return nil, javaerr.Data("Invalid JSON for the default value of a %s", s)
@@ -191,32 +218,17 @@ func defaultValue(s *data.Schema, v any) (any, error) {
 		out := make([]any, len(list))
 		for i, e := range list {
 			var err error
-			if out[i], err = defaultValue(s.ValueSchema(), e); err != nil {
+			if out[i], err = defaultValue(s.ValueSchema(), t.items, e); err != nil {
 				return nil, err
 			}
 		}
 		return out, nil
 	case data.MapType:
-		return mapDefault(s, v)
+		return mapDefault(s, t, v)
 	case data.StructType:
-		members, ok := v.(map[string]any)
-		if !ok {
-			return bad()
+		if members, ok := v.(map[string]any); ok && len(t.fields) == len(s.Fields()) {
+			return structDefault(s, t, members)
 		}
-		st, err := data.NewStructValue(s)
-		if err != nil {
-			return nil, err
-		}
-		for i, f := range s.Fields() {
-			e, err := defaultValue(f.Schema, members[f.Name])
-			if err != nil {
-				return nil, err
-			}
-			if err := st.PutAt(i, e); err != nil {
-				return nil, err
-			}
-		}
-		return st, nil
 	}
 	return bad()
 }
@@ -241,8 +253,8 @@ func floatDefault(s *data.Schema, v any) (any, error) {
 	switch v := v.(type) {
 	case json.Number:
 		text = v.String()
-	case string:
-		text = v
+	case string: // Infinity and NaN: no numbers to Java's reader of JSON
+		text = "0"
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
@@ -254,37 +266,54 @@ func floatDefault(s *data.Schema, v any) (any, error) {
 	return f, nil
 }
 
-func mapDefault(s *data.Schema, v any) (any, error) {
-	m := data.NewMapValue()
-	switch v := v.(type) {
-	case map[string]any:
-		for key, e := range v {
-			value, err := defaultValue(s.ValueSchema(), e)
-			if err != nil {
-				return nil, err
-			}
-			m.Put(key, value)
+func unionDefault(s *data.Schema, first *typ, v any) (any, error) {
+	st, err := data.NewStructValue(s)
+	if err != nil {
+		return nil, err
+	}
+	e, err := defaultValue(s.Fields()[0].Schema, first, v)
+	if err != nil {
+		return nil, err
+	}
+	return st, st.PutAt(0, e)
+}
+
+func structDefault(s *data.Schema, t *typ, members map[string]any) (any, error) {
+	st, err := data.NewStructValue(s)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range s.Fields() {
+		e, err := defaultValue(f.Schema, t.fields[i].typ, members[f.Name])
+		if err != nil {
+			return nil, err
 		}
-		return m, nil
-	case []any:
-		for _, pair := range v {
-			parts, ok := pair.([]any)
-			if !ok || len(parts) != 2 {
-				break
-			}
-			key, err := defaultValue(s.KeySchema(), parts[0])
-			if err != nil {
-				return nil, err
-			}
-			value, err := defaultValue(s.ValueSchema(), parts[1])
-			if err != nil {
-				return nil, err
-			}
-			m.Put(key, value)
-		}
-		if m.Len() == len(v) {
-			return m, nil
+		if err := st.PutAt(i, e); err != nil {
+			return nil, err
 		}
 	}
-	return nil, javaerr.Data("Invalid JSON for map default value of a %s", s)
+	return st, nil
+}
+
+// mapDefault reads the default of a map; of one whose entries are records only the empty default is taken, as in AvroData.
+func mapDefault(s *data.Schema, t *typ, v any) (any, error) {
+	if pairs, ok := v.([]any); ok && t.kind != typeMap {
+		if len(pairs) > 0 {
+			return nil, nil
+		}
+		return data.NewMapValue(), nil
+	}
+	members, ok := v.(map[string]any)
+	if !ok {
+		return nil, javaerr.Data("Invalid JSON for map default value of a %s", s)
+	}
+	m := data.NewMapValue()
+	for key, e := range members {
+		value, err := defaultValue(s.ValueSchema(), t.items, e)
+		if err != nil {
+			return nil, err
+		}
+		m.Put(key, value)
+	}
+	return m, nil
 }

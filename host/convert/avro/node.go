@@ -16,6 +16,7 @@ const (
 	opEnum             // the symbol's place instead of its text
 	opFixed            // bytes without their length
 	opUnion            // the index of a branch and its value instead of a struct of optional fields
+	opOnly             // read only: the index of the one branch of a union, then children[0]
 )
 
 // notNullable is a node whose Avro form has no null.
@@ -34,8 +35,9 @@ type node struct {
 	branches []int    // opUnion: the Avro branch of each child
 	symbols  []string // opEnum
 	places   map[string]int
-	size     int // opFixed: bytes
-	minSize  int // the fewest bytes in Avro
+	size     int    // opFixed: bytes
+	absent   []byte // what is written for null instead of it; nil if that is null
+	minSize  int    // the fewest bytes in Avro
 }
 
 // finish computes what follows from the parts. It is called once per node.
@@ -57,6 +59,8 @@ func (n *node) finish() *node {
 		for _, c := range n.children {
 			body = body && c.same
 		}
+	case opOnly:
+		n.minSize, body = 1+n.children[0].minSize, false
 	case opEnum, opUnion:
 		n.minSize, body = 1, false
 	case opFixed:

@@ -84,18 +84,21 @@ func (r *schemaReader) schema(t *typ, c surroundings) (*node, error) {
 	}
 	if t.kind == typeUnion {
 		if inner, nullAt, ok := r.nullable(t); ok {
-			// As in AvroData, the field's default and the version are not handed on.
-			m, err := r.schema(inner, surroundings{optional: nullAt != notNullable || c.optional, depth: c.depth})
+			within := surroundings{optional: true, depth: c.depth} // as in AvroData, without the field's default and the version
+			if nullAt == notNullable {
+				within = surroundings{optional: c.optional, def: c.def, hasDefault: c.hasDefault, depth: c.depth}
+			}
+			m, err := r.schema(inner, within)
 			if err != nil {
 				return nil, err
 			}
 			if m.schema == nil && nullAt != notNullable {
 				return nil, javaerr.Data("a union of null and %s cannot be read: a value without a schema is null by itself", anything)
 			}
-			m.nullAt, m.branch = nullAt, 1-nullAt
 			if nullAt == notNullable {
-				return nil, javaerr.Data("a union of one type cannot be read")
+				return (&node{op: opOnly, schema: m.schema, children: []*node{m}, nullAt: notNullable}).finish(), nil
 			}
+			m.nullAt, m.branch = nullAt, 1-nullAt
 			return m.finish(), nil
 		}
 	}
@@ -353,9 +356,6 @@ func (r *schemaReader) branchName(t *typ) string {
 		if r.o.enhanced {
 			return t.fullName()
 		}
-		if t.kind == typeFixed {
-			return typeFixed
-		}
 		return t.name
 	}
 	return t.kind
@@ -378,7 +378,7 @@ func (r *schemaReader) attributes(b *data.Builder, t *typ, c *surroundings) erro
 		}
 		version = int(n)
 	}
-	if _, set := t.prop(propVersion); set || version > 0 {
+	if _, set := t.prop(propVersion); set && version >= 0 || version > 0 {
 		if old, ok := have.Version(); ok {
 			if set && int(old) != version {
 				return javaerr.Data("Mismatched versions: version already added to SchemaBuilder (%d) differs from version in source schema (%d)", old, version)
@@ -409,18 +409,20 @@ func (r *schemaReader) attributes(b *data.Builder, t *typ, c *surroundings) erro
 }
 
 func (r *schemaReader) schemaName(b *data.Builder, have *data.Schema, t *typ) error {
-	name := ""
+	name, known := "", true
 	if raw, ok := t.prop(propName); ok {
 		text, ok := raw.(string)
 		if !ok {
 			return javaerr.Data("Invalid schema name: %v", raw)
 		}
 		name = text
-	} else if t.kind == typeRecord || t.kind == typeEnum {
+	} else if t.kind == typeRecord || t.kind == typeEnum || t.kind == typeFixed && !have.HasName() {
 		name = t.fullName()
+	} else { // also a decimal in a fixed, which AvroData refuses for its two names
+		known = false
 	}
 	switch {
-	case name == "" || name == namespace+"."+defaultName:
+	case !known || strings.HasPrefix(name, namespace+"."+defaultName):
 	case !have.HasName():
 		b.Name(name)
 	case have.Name() != name:
@@ -431,12 +433,12 @@ func (r *schemaReader) schemaName(b *data.Builder, have *data.Schema, t *typ) er
 
 // build adds the default and builds.
 func (r *schemaReader) build(b *data.Builder, t *typ, c surroundings) (*data.Schema, error) {
-	def, isSet := c.def, c.hasDefault && c.def != nil
+	def, isSet := c.def, c.hasDefault
 	own, hasOwn := t.prop(propDefault)
 	switch {
 	case !isSet && hasOwn:
 		def = own
-	case isSet && !hasOwn:
+	case isSet && !hasOwn && r.o.metadata:
 		b.Param(fieldDef, "true")
 	}
 	s, err := b.Build()
@@ -446,12 +448,9 @@ func (r *schemaReader) build(b *data.Builder, t *typ, c surroundings) (*data.Sch
 	if def == nil {
 		return s, nil
 	}
-	if t.kind == typeUnion {
-		return s, nil // the default of a union of several types is not taken over
-	}
-	v, err := defaultValue(s, def)
-	if err != nil {
-		return nil, err
+	v, err := defaultValue(s, t, def)
+	if err != nil || v == nil {
+		return s, err
 	}
 	if s, err = b.Default(v).Build(); err != nil {
 		return nil, javaerr.Data("the default does not fit: %s", err)

@@ -109,7 +109,7 @@ func TestOwnRecordsAreReadByFastavro(t *testing.T) {
 		Set("m", data.NewMapValue(data.MapEntry{Key: int32(1), Value: "one"})).MustBuild()
 	wire, err := data.AppendValue(nil, s, v)
 	require.NoError(t, err)
-	c := converter(t, url, nil)
+	c := converter(t, url, map[string]string{"ignore.default.for.nullables": "true"})
 
 	out, _, err := c.FromConnect(nil, topic, s, wire)
 	require.NoError(t, err)

@@ -42,6 +42,8 @@ func (n *node) encode(dst, wire []byte) (after, rest []byte, err error) {
 		}
 		wire = rest
 		switch {
+		case !present && n.absent != nil:
+			return append(dst, n.absent...), wire, nil
 		case !present && n.nullAt == notNullable:
 			return dst, wire, javaerr.Data("a null stands where the Avro schema has no null (%s)", n.schema)
 		case !present:
@@ -170,8 +172,18 @@ func (n *node) decode(dst, avro []byte) (after, rest []byte, err error) {
 	if n.op == opAny {
 		return decodeAny(dst, avro, 0)
 	}
-	if n.op == opUnion {
+	switch n.op {
+	case opUnion:
 		return n.decodeUnion(dst, avro)
+	case opOnly:
+		i, rest, err := data.ReadLong(avro)
+		if err != nil {
+			return dst, avro, err
+		}
+		if i != 0 {
+			return dst, avro, javaerr.Data("the Avro union has no branch %d", i)
+		}
+		return n.children[0].decode(dst, rest)
 	}
 	if n.nullAt != notNullable {
 		i, rest, err := data.ReadLong(avro)

@@ -2,12 +2,12 @@ package avro
 
 import (
 	"bytes"
-	"encoding/json"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tailrace/tailrace/host/convert/javaerr"
 	"github.com/tailrace/tailrace/sdk/go/data"
@@ -22,7 +22,7 @@ type writePlan struct {
 
 // planWrite maps a Connect schema, nil for values without one.
 func planWrite(o *options, s *data.Schema) (*writePlan, error) {
-	w := &schemaWriter{o: o, defined: map[string]*definition{}}
+	w := &schemaWriter{o: o, defined: map[string]*definition{}, nameless: &[]*data.Schema{}}
 	root, text, err := w.schema(s, "", false)
 	if err != nil {
 		return nil, err
@@ -43,6 +43,9 @@ func planWrite(o *options, s *data.Schema) (*writePlan, error) {
 type schemaWriter struct {
 	o       *options
 	defined map[string]*definition // named types of this schema; a second use is by name
+	// nameless are the different schemas without a name that need one in Avro: the first is ConnectDefault, then come
+	// ConnectDefault2, ConnectDefault3 and so on.
+	nameless *[]*data.Schema
 }
 
 type definition struct {
@@ -68,15 +71,20 @@ func (o *object) text(key, value string) { o.raw(key, quote(value)) }
 
 func (o *object) String() string { return o.b.String() + "}" }
 
-// quote is JSON text without HTML's escapes.
+// quote is JSON text as Java's Jackson writes it.
 func quote(s string) string {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil { // a string cannot fail
-		return strconv.Quote(s)
+	const hex = "0123456789ABCDEF"
+	b := append(make([]byte, 0, len(s)+2), '"')
+	for _, r := range s {
+		if at := strings.IndexRune("\"\\\b\f\n\r\t", r); at >= 0 {
+			b = append(b, '\\', `"\bfnrt`[at])
+		} else if r < ' ' {
+			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		} else {
+			b = utf8.AppendRune(b, r)
+		}
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return string(append(b, '"'))
 }
 
 var (
@@ -98,10 +106,18 @@ func scrubbed(name string) string {
 
 // name gives the namespace and name of a schema's Avro type.
 func (w *schemaWriter) name(s *data.Schema) (space, name string) {
-	if !s.HasName() {
+	if s.HasName() {
+		return w.split(s.Name())
+	}
+	at := slices.IndexFunc(*w.nameless, func(o *data.Schema) bool { return sameRequired(o, s) })
+	if at < 0 || s.Type().Primitive() && s.Optional() { // of these Java remembers nothing
+		at = len(*w.nameless)
+		*w.nameless = append(*w.nameless, s)
+	}
+	if at == 0 {
 		return namespace, defaultName
 	}
-	return w.split(s.Name())
+	return namespace, defaultName + strconv.Itoa(at+1)
 }
 
 func (w *schemaWriter) split(full string) (space, name string) {
@@ -299,7 +315,7 @@ func (w *schemaWriter) record(n *node, s *data.Schema, outer string) (string, er
 	// Parts that were defined inside an earlier, equal record must be written out to compare: look at them as at the first time.
 	inner := w
 	if _, again := w.defined[fullName(space, name)]; again {
-		inner = &schemaWriter{o: w.o, defined: map[string]*definition{}}
+		inner = &schemaWriter{o: w.o, defined: map[string]*definition{}, nameless: w.nameless}
 	}
 	var o object
 	head(&o, typeRecord, space, name, outer, param(s, recordDoc))
@@ -360,20 +376,51 @@ func (w *schemaWriter) field(f data.Field, of *data.Schema, space string) (*node
 	if doc := param(of, fieldDoc+f.Name); doc != "" {
 		o.text("doc", doc)
 	}
-	def, hasDefault := f.Schema.Default()
+	if err := fieldDefault(&o, f.Schema); err != nil {
+		return nil, "", err
+	}
+	return c, o.String(), w.takesDefault(c)
+}
+
+// fieldDefault writes the default of a field.
+func fieldDefault(o *object, s *data.Schema) error {
+	if s == nil {
+		return nil
+	}
+	def, hasDefault := s.Default()
 	switch {
-	case hasDefault && f.Schema.Optional() && f.Schema.Type() == data.StructType:
-		// The union has null first, so Avro does not take the default; connect.default keeps it.
+	case hasDefault && (s.Optional() && s.Type() == data.StructType || hasPairs(s, def)):
+		// The union has null first, or the default has pairs for entries, so Avro does not take it; connect.default keeps it.
 	case hasDefault:
-		text, err := defaultText(f.Schema, def)
+		text, err := defaultText(s, def)
 		if err != nil {
-			return nil, "", err
+			return err
 		}
 		o.raw("default", text)
-	case f.Schema.Optional():
+	case s.Optional():
 		o.raw("default", "null")
 	}
-	return c, o.String(), nil
+	return nil
+}
+
+// takesDefault has a null of a struct's field written as the default, which is what Java's Struct gives for it.
+func (w *schemaWriter) takesDefault(c *node) error {
+	if w.o.keepNull || c.schema == nil || !c.schema.Optional() {
+		return nil
+	}
+	def, ok := c.schema.Default()
+	if !ok {
+		return nil
+	}
+	wire, err := data.AppendValue(nil, c.schema, def)
+	if err != nil {
+		return javaerr.Data("the default does not fit: %s", err)
+	}
+	if c.absent, _, err = c.encode(nil, wire); err != nil {
+		return err
+	}
+	c.same = false
+	return nil
 }
 
 func (w *schemaWriter) mapping(n *node, s *data.Schema, outer string) (string, error) {
@@ -419,10 +466,8 @@ func (w *schemaWriter) mapping(n *node, s *data.Schema, outer string) (string, e
 	}{{&keyField, "key", keyText, key}, {&valueField, "value", valueText, s.ValueSchema()}} {
 		part.o.text("name", part.name)
 		part.o.raw("type", part.text)
-		if part.s != nil && part.s.Optional() {
-			if _, ok := part.s.Default(); !ok {
-				part.o.raw("default", "null")
-			}
+		if err := fieldDefault(part.o, part.s); err != nil {
+			return "", err
 		}
 	}
 	entry.raw("fields", "["+keyField.String()+","+valueField.String()+"]")
@@ -441,6 +486,9 @@ func (w *schemaWriter) mapping(n *node, s *data.Schema, outer string) (string, e
 
 func (w *schemaWriter) enum(n *node, s *data.Schema, outer, full, prefix string) (string, error) {
 	n.op, n.places = opEnum, map[string]int{}
+	if !s.HasName() {
+		w.name(s) // Java counts it, and takes the other name
+	}
 	space, name := w.split(full)
 	if err := checkName(space, name, "the enum name"); err != nil {
 		return "", err
@@ -492,99 +540,3 @@ func (w *schemaWriter) fixed(n *node, s *data.Schema, outer, size string) (strin
 	}
 	return w.define(space, name, outer, o.String(), n)
 }
-
-var logicalNames = map[string]string{
-	data.DateName: logicalDate, data.TimeName: logicalTimeMillis, data.TimestampName: logicalTimestampMillis,
-}
-
-// properties writes what Connect knows of a schema and Avro does not, in AvroData's order.
-func (w *schemaWriter) properties(o *object, s *data.Schema) error {
-	decimal := s.Name() == data.DecimalName && s.Type() == data.Bytes
-	if decimal {
-		scale, _, err := s.IsDecimal()
-		if err != nil {
-			return javaerr.Data("%s", err)
-		}
-		precision := strconv.Itoa(usualPrecision)
-		if p := param(s, precisionParam); p != "" {
-			if _, err := strconv.Atoi(p); err != nil {
-				return javaerr.Data("the parameter %s is %q, not a number", precisionParam, clip(p))
-			}
-			precision = p
-		}
-		o.raw(propScale, strconv.Itoa(int(scale)))
-		o.raw(propPrecision, precision)
-	}
-	if w.o.metadata {
-		if err := w.metadata(o, s); err != nil {
-			return err
-		}
-	}
-	if decimal {
-		o.text(propLogical, logicalDecimal)
-	} else if logical := logicalNames[s.Name()]; logical != "" && (s.IsDate() || s.IsTime() || s.IsTimestamp()) {
-		o.text(propLogical, logical)
-	}
-	for _, p := range s.Parameters() {
-		if strings.HasPrefix(p.Key, "avro") {
-			o.text(p.Key, p.Value)
-		}
-	}
-	return nil
-}
-
-func (w *schemaWriter) metadata(o *object, s *data.Schema) error {
-	if s.HasDoc() {
-		o.text(propDoc, s.Doc())
-	}
-	if v, ok := s.Version(); ok {
-		o.raw(propVersion, strconv.Itoa(int(v)))
-	}
-	var params object
-	for _, p := range s.Parameters() {
-		if p.Key != fieldDef {
-			params.text(p.Key, p.Value)
-		}
-	}
-	if params.b.Len() > 0 {
-		o.raw(propParams, params.String())
-	}
-	_, fromAvro := s.Parameter(fieldDef)
-	if def, ok := s.Default(); ok && !fromAvro {
-		text, err := defaultText(s, def)
-		if err != nil {
-			return err
-		}
-		o.raw(propDefault, text)
-	}
-	if s.HasName() {
-		o.text(propName, s.Name())
-	}
-	switch s.Type() {
-	case data.Int8:
-		o.text(propType, "int8")
-	case data.Int16:
-		o.text(propType, "int16")
-	}
-	return nil
-}
-
-// anyText is the record of values without a schema.
-var anyText = func() string {
-	fields := []struct{ name, typ string }{
-		{"boolean", `"boolean"`},
-		{"bytes", `"bytes"`},
-		{"double", `"double"`},
-		{"float", `"float"`},
-		{"int", `"int"`},
-		{"long", `"long"`},
-		{"string", `"string"`},
-		{"array", `{"type":"array","items":"Anything"}`},
-		{"map", `{"type":"array","items":{"type":"record","name":"MapEntry","fields":[{"name":"key","type":"Anything"},{"name":"value","type":"Anything"}]}}`},
-	}
-	var parts []string
-	for _, f := range fields {
-		parts = append(parts, `{"name":"`+f.name+`","type":["null",`+f.typ+`],"default":null}`)
-	}
-	return `{"type":"record","name":"` + anything + `","namespace":"` + namespace + `","fields":[` + strings.Join(parts, ",") + `]}`
-}()
