@@ -103,7 +103,7 @@ func (s *Standalone) RestartTask(ctx context.Context, name string, task int) err
 		return failed(NotFound, "Unknown connector: %s", name)
 	}
 	if task < 0 || task >= len(c.Tasks) {
-		return failed(NotFound, "Unknown task: %s-%d", name, task)
+		return failed(NotFound, "Task %s-%d not found", name, task) // a standalone worker of Kafka Connect says it so
 	}
 	status, _ := s.Status(name)
 	s.restart(ctx, name, restartPlan{tasks: []int{task}}, status)

@@ -211,7 +211,7 @@ func TestRestartOfConnectorAndTasks(t *testing.T) {
 
 	_, err = s.Restart(t.Context(), "nobody", RestartRequest{IncludeTasks: true})
 	require.EqualError(t, err, "Unknown connector: nobody")
-	require.EqualError(t, s.RestartTask(t.Context(), "c", 7), "Unknown task: c-7")
+	require.EqualError(t, s.RestartTask(t.Context(), "c", 7), "Task c-7 not found")
 }
 
 // I-3: a connector whose tasks do not stop delays requests about itself, not those about others, and what it delays says why.
