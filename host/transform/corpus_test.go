@@ -48,11 +48,13 @@ type corpusError struct {
 }
 
 type corpusCase struct {
-	Name        string          `json:"name"`
-	Class       string          `json:"class"`
-	Config      map[string]any  `json:"config"`
-	ConfigError *corpusError    `json:"configError"`
-	Records     []corpusOutcome `json:"records"`
+	Name        string         `json:"name"`
+	Class       string         `json:"class"`
+	Config      map[string]any `json:"config"`
+	ConfigError *corpusError   `json:"configError"`
+	// Chain are the steps of a case of several.
+	Chain   []corpusCase    `json:"chain"`
+	Records []corpusOutcome `json:"records"`
 }
 
 type corpusOutcome struct {
@@ -61,6 +63,7 @@ type corpusOutcome struct {
 	Out    json.RawMessage `json:"out"`
 	Result *bool           `json:"result"`
 	Error  *corpusError    `json:"error"`
+	Step   int             `json:"step"` // which failed
 }
 
 func isJSONNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
@@ -347,12 +350,7 @@ func (c *corpusCase) run(how way) (records int, problems []string) {
 	if isPredicate {
 		holds, err = NewPredicate(c.Class, c.options())
 	} else {
-		var t Transform
-		t, err = New(c.Class, c.options())
-		chain = NewChain(Step{Alias: "t", Class: c.Class, Transform: t})
-		if how == stepByStep {
-			chain.units = []unit{&chain.steps[0]}
-		}
+		chain, err = c.chain(how)
 	}
 	if c.ConfigError != nil {
 		if err == nil {
@@ -399,6 +397,30 @@ func (c *corpusCase) run(how way) (records int, problems []string) {
 	return records, problems
 }
 
+// chain makes the step, or the steps, of a case.
+func (c *corpusCase) chain(how way) (*Chain, error) {
+	all := c.Chain
+	if len(all) == 0 {
+		all = []corpusCase{*c}
+	}
+	var steps []Step
+	for i := range all {
+		t, err := New(all[i].Class, all[i].options())
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, Step{Alias: strconv.Itoa(i), Class: all[i].Class, Transform: t})
+	}
+	chain := NewChain(steps...)
+	if how == stepByStep {
+		chain.units = nil
+		for i := range chain.steps {
+			chain.units = append(chain.units, &chain.steps[i])
+		}
+	}
+	return chain, nil
+}
+
 // checkOutcome compares what has become of a record; held is the answer of a predicate.
 func (c schemaCache) checkOutcome(want *corpusOutcome, r *Record, held bool) string {
 	switch {
@@ -411,6 +433,12 @@ func (c schemaCache) checkOutcome(want *corpusOutcome, r *Record, held bool) str
 	case want.Error != nil:
 		if why := checkError(want.Error, r.Failure().Err); why != "" {
 			return why
+		}
+		if r.Failure().Alias != strconv.Itoa(want.Step) {
+			return "step " + r.Failure().Alias + " failed"
+		}
+		if want.Step > 0 {
+			return ""
 		}
 		in, err := json.Marshal(want.In)
 		if err != nil {

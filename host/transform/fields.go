@@ -33,6 +33,9 @@ func (t *hoistField) apply(r *Record) error {
 		if err != nil {
 			return err
 		}
+		if err := lackingRequired(v); err != nil {
+			return err
+		}
 		s = slot{v: v}
 	}
 	out := row{slots: c.arena.slots(1)}
@@ -55,6 +58,23 @@ func (t *hoistField) apply(r *Record) error {
 		return nullRequired(&schema.Fields()[0])
 	}
 	c.setRow(schema, out)
+	return nil
+}
+
+// lackingRequired is what Java says when it puts a struct into another that has null in a required field: a step before may have left
+// one there.
+func lackingRequired(v any) error {
+	st, ok := v.(*data.Struct)
+	if !ok || isNull(st) {
+		return nil
+	}
+	for i, e := range st.Values() {
+		if f := &st.Schema().Fields()[i]; isNull(e) && !f.Schema.Optional() {
+			if _, has := f.Schema.Default(); !has {
+				return nullRequired(f)
+			}
+		}
+	}
 	return nil
 }
 
