@@ -236,24 +236,58 @@ func (r *jsonReader) wrongLogical(s *data.Schema, i int) error {
 	switch k := kindOf(s); s.Name() {
 	case data.TimestampName:
 		if k != kindTimestamp {
-			return r.timestampIn(i)
+			if err := r.timestampIn(i); err != nil {
+				return err
+			}
+			return notContainer(s, "java.util.Date")
 		}
 	case data.DateName, data.TimeName:
 		if k != kindDate && k != kindTime {
-			_, err := r.dayOrTimeIn(s.Name()[len("org.apache.kafka.connect.data."):], i)
-			return err
+			if _, err := r.dayOrTimeIn(s.Name()[len("org.apache.kafka.connect.data."):], i); err != nil {
+				return err
+			}
+			return notContainer(s, "java.util.Date")
 		}
 	case data.DecimalName:
-		if k == kindDecimal || r.isNumber(i) {
+		if k == kindDecimal {
 			return nil
+		}
+		if r.isNumber(i) {
+			return notContainer(s, "java.math.BigDecimal")
 		}
 		if r.b[i] != '"' {
 			return r.noDecimal(i)
 		}
-		_, err := r.unscaledIn(i)
-		return err
+		if _, err := r.unscaledIn(i); err != nil {
+			return err
+		}
+		scale, _ := s.Parameter("scale")
+		if _, err := strconv.ParseInt(scale, 10, 32); err != nil {
+			return &Error{Class: DataException, Message: "Invalid bytes for Decimal field", Cause: err}
+		}
+		return notContainer(s, "java.math.BigDecimal")
 	}
 	return nil
+}
+
+// notContainer is what Java says when it finds a value of a logical type where its schema is one of structs, arrays or maps.
+func notContainer(s *data.Schema, class string) error {
+	const bootstrap = "in module java.base of loader 'bootstrap'"
+	var to, where string
+	switch s.Type() {
+	case data.StructType:
+		to = "org.apache.kafka.connect.data.Struct"
+		where = class + " is " + bootstrap + "; " + to + " is in unnamed module of loader 'app'"
+	case data.Array, data.MapType:
+		to = "java.util.List"
+		if s.Type() == data.MapType {
+			to = "java.util.Map"
+		}
+		where = class + " and " + to + " are " + bootstrap
+	default:
+		return nil
+	}
+	return &Error{Class: "java.lang.ClassCastException", Message: "class " + class + " cannot be cast to class " + to + " (" + where + ")"}
 }
 
 // value writes the value at i.

@@ -201,6 +201,29 @@ func (t *flatten) schemaless(c *Cell) error {
 	return nil
 }
 
+// flattenNull takes over the entry whose key is null: a name of its own, that stays null, but cannot stand before others.
+func flattenNull(out *row, s slot) error {
+	v, err := s.value(nil)
+	if err != nil {
+		return err
+	}
+	if m, ok := v.(*data.Map); ok && !isNull(m) {
+		if m.Len() == 0 {
+			return nil
+		}
+		return javaError(nullPointer, `Cannot invoke "String.isEmpty()" because "prefix" is null`)
+	}
+	if _, known := typeOf(v); !known && !isNull(v) {
+		return notFlattened(v)
+	}
+	out.keys, out.slots = append(out.keys, nil), append(out.slots, s)
+	return nil
+}
+
+func notFlattened(v any) error {
+	return dataError("Flatten transformation was passed a value of type %s which is not supported by Connect's data API", classOf(v))
+}
+
 func (t *flatten) flattenEntry(out *row, prefix string, key any, s slot) error {
 	text, ok := key.(string)
 	if !ok {
@@ -208,9 +231,8 @@ func (t *flatten) flattenEntry(out *row, prefix string, key any, s slot) error {
 			return notString(key)
 		}
 		text = "null"
-		if prefix == "" { // a name of its own, that stays null
-			out.keys, out.slots = append(out.keys, nil), append(out.slots, s)
-			return nil
+		if prefix == "" {
+			return flattenNull(out, s)
 		}
 	}
 	name := t.join(prefix, text)
@@ -231,7 +253,7 @@ func (t *flatten) flattenEntry(out *row, prefix string, key any, s slot) error {
 		return nil
 	}
 	if _, known := typeOf(v); !known && !isNull(v) {
-		return dataError("Flatten transformation was passed a value of type %s which is not supported by Connect's data API", classOf(v))
+		return notFlattened(v)
 	}
 	out.put(name, slot{v: v})
 	return nil
