@@ -162,7 +162,7 @@ func (d *Distributed) Put(ctx context.Context, name string, cfg Config, order []
 }
 
 // Patch implements Herder.
-func (d *Distributed) Patch(ctx context.Context, name string, patch Config) (Connector, error) {
+func (d *Distributed) Patch(ctx context.Context, name string, patch Config, order []string) (Connector, error) {
 	before, after, err := d.acceptPatch(ctx, name, patch)
 	if err != nil {
 		return Connector{}, d.late(err)
@@ -175,7 +175,7 @@ func (d *Distributed) Patch(ctx context.Context, name string, patch Config) (Con
 		case !maps.Equal(now.Config, before):
 			return changedMeanwhile(name)
 		}
-		return d.configs.PutConnector(ctx, name, after, "") // I-8
+		return d.topic.PatchConnector(ctx, name, after, order) // I-8
 	})
 	if err != nil {
 		return Connector{}, err

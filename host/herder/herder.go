@@ -26,7 +26,7 @@ type Herder interface {
 	// the keys in the request, which a cluster keeps in its config topic; nil is any.
 	Create(ctx context.Context, request CreateRequest) (Connector, error)
 	Put(ctx context.Context, name string, config Config, order []string) (c Connector, created bool, err error)
-	Patch(ctx context.Context, name string, patch Config) (Connector, error)
+	Patch(ctx context.Context, name string, patch Config, order []string) (Connector, error)
 	Delete(ctx context.Context, name string) error
 
 	// Pause and Resume return at once; Stop when the tasks are gone.

@@ -127,14 +127,14 @@ func TestPatchSetsAndRemovesSingleKeys(t *testing.T) {
 	create(t, s, "c", good("x", "extra", "1"), "")
 	patch := cfg("work", "w")
 	patch["extra"] = nil
-	c, err := s.Patch(t.Context(), "c", patch)
+	c, err := s.Patch(t.Context(), "c", patch, nil)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"name": "c", "connector.class": "scripted", "needed": "x", "tasks": "x", "work": "w"}, c.Config)
-	_, err = s.Patch(t.Context(), "nobody", patch)
+	_, err = s.Patch(t.Context(), "nobody", patch, nil)
 	require.EqualError(t, err, "Connector nobody not found")
-	_, err = s.Patch(t.Context(), "c", cfg("name", "other"))
+	_, err = s.Patch(t.Context(), "c", cfg("name", "other"), nil)
 	require.Equal(t, BadRequest, KindOf(err))
-	_, err = s.Patch(t.Context(), "c", Config{"needed": nil})
+	_, err = s.Patch(t.Context(), "c", Config{"needed": nil}, nil)
 	require.ErrorContains(t, err, `Missing required configuration "needed"`)
 }
 

@@ -51,7 +51,7 @@ func (s *Standalone) Put(ctx context.Context, name string, cfg Config, _ []strin
 }
 
 // Patch implements Herder.
-func (s *Standalone) Patch(ctx context.Context, name string, patch Config) (Connector, error) {
+func (s *Standalone) Patch(ctx context.Context, name string, patch Config, _ []string) (Connector, error) {
 	current, props, err := s.acceptPatch(ctx, name, patch)
 	if err != nil {
 		return Connector{}, err

@@ -153,7 +153,7 @@ func (a *api) putConfig(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
-	cfg, _, err := readConfig(r)
+	cfg, order, err := readConfig(r)
 	if err != nil {
 		// As in Kafka Connect, what is not there comes before what is empty.
 		var none *bodyError
@@ -163,7 +163,7 @@ func (a *api) patchConfig(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	c, err := a.herder.Patch(r.Context(), param(r, "connector"), cfg)
+	c, err := a.herder.Patch(r.Context(), param(r, "connector"), cfg, order)
 	give(w, http.StatusOK, c, err)
 }
 

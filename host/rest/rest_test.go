@@ -107,7 +107,7 @@ func (h *knownHerder) Put(_ context.Context, name string, c herder.Config, _ []s
 	return connector(name), name != known, h.fail
 }
 
-func (h *knownHerder) Patch(_ context.Context, name string, _ herder.Config) (herder.Connector, error) {
+func (h *knownHerder) Patch(_ context.Context, name string, _ herder.Config, _ []string) (herder.Connector, error) {
 	return connector(name), h.lookup(name)
 }
 

@@ -123,6 +123,15 @@ func (s *ConfigTopic) PutConnectorInOrder(ctx context.Context, name string, conf
 	return s.putConnector(ctx, name, propertiesInOrder(config, order), target)
 }
 
+// PatchConnector is PutConnector for a configuration that was made from the stored one: what was there before keeps its order,
+// and added comes behind it, in a HashMap as Kafka Connect's.
+func (s *ConfigTopic) PatchConnector(ctx context.Context, name string, config map[string]string, added []string) error {
+	s.mu.Lock()
+	order := s.fold.order(name)
+	s.mu.Unlock()
+	return s.putConnector(ctx, name, asHashMap(propertiesInOrder(config, append(order, added...))), "")
+}
+
 func (s *ConfigTopic) putConnector(ctx context.Context, name string, properties []Property, target TargetState) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()

@@ -121,6 +121,26 @@ func TestAConfigTopicIsSharedByWorkers(t *testing.T) {
 	})
 }
 
+// As recorded from Kafka Connect 4.1, where topics and tasks.max, and topic and errors.tolerance, share places in the HashMap.
+func TestAPatchedConfigurationKeepsItsOrder(t *testing.T) {
+	onBothBrokers(t, func(t *testing.T, clients TopicClients) {
+		topic, ctx := env.Name(t), within(t)
+		configs := openConfig(t, clients, topic, nil)
+		put := []string{"connector.class", "file", "key.converter", "value.converter", "topics", "tasks.max", "name"}
+		config := map[string]string{}
+		for _, key := range put {
+			config[key] = "v"
+		}
+		require.NoError(t, configs.PutConnectorInOrder(ctx, "c", config, put, ""))
+		require.NoError(t, configs.PatchConnector(ctx, "c", config, []string{"tasks.max", "errors.tolerance"}))
+		require.Equal(t, []string{"connector.class", "file", "topics", "tasks.max", "name", "value.converter", "key.converter"}, configs.fold.order("c"))
+		config["x"] = "y"
+		require.NoError(t, configs.PatchConnector(ctx, "c", config, []string{"tasks.max", "x"}))
+		require.Equal(t, []string{"connector.class", "file", "topics", "tasks.max", "name", "x", "value.converter", "key.converter"}, configs.fold.order("c"))
+		require.NoError(t, configs.PutTasks(ctx, "c", []map[string]string{config}))
+	})
+}
+
 func TestOffsetsAreFoundHoweverAnotherWorkerOrdersThePartition(t *testing.T) {
 	onBothBrokers(t, func(t *testing.T, clients TopicClients) {
 		topic, ctx := env.Name(t), within(t)
