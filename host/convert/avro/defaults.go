@@ -253,8 +253,8 @@ func floatDefault(s *data.Schema, v any) (any, error) {
 	switch v := v.(type) {
 	case json.Number:
 		text = v.String()
-	case string: // Infinity and NaN: no numbers to Java's reader of JSON
-		text = "0"
+	case string: // Infinity and NaN
+		text = v
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
@@ -295,13 +295,35 @@ func structDefault(s *data.Schema, t *typ, members map[string]any) (any, error) 
 	return st, nil
 }
 
-// mapDefault reads the default of a map; of one whose entries are records only the empty default is taken, as in AvroData.
-func mapDefault(s *data.Schema, t *typ, v any) (any, error) {
-	if pairs, ok := v.([]any); ok && t.kind != typeMap {
-		if len(pairs) > 0 {
-			return nil, nil
+// isPairs recognises the default of a map whose entries are records, unless it is empty: AvroData does not take it.
+func isPairs(t *typ, v any) bool {
+	pairs, ok := v.([]any)
+	return ok && len(pairs) > 0 && t.kind == typeArray && t.items.isMapEntry()
+}
+
+func pairsDefault(s *data.Schema, t *typ, pairs []any) (any, error) {
+	m := data.NewMapValue()
+	for _, pair := range pairs {
+		parts, ok := pair.([]any)
+		if !ok || len(parts) != 2 || t.items == nil || len(t.items.fields) != 2 {
+			return nil, javaerr.Data("Invalid JSON for map default value of a %s", s)
 		}
-		return data.NewMapValue(), nil
+		key, err := defaultValue(s.KeySchema(), t.items.fields[0].typ, parts[0])
+		if err != nil {
+			return nil, err
+		}
+		value, err := defaultValue(s.ValueSchema(), t.items.fields[1].typ, parts[1])
+		if err != nil {
+			return nil, err
+		}
+		m.Put(key, value)
+	}
+	return m, nil
+}
+
+func mapDefault(s *data.Schema, t *typ, v any) (any, error) {
+	if pairs, ok := v.([]any); ok {
+		return pairsDefault(s, t, pairs)
 	}
 	members, ok := v.(map[string]any)
 	if !ok {

@@ -448,6 +448,9 @@ func (r *schemaReader) build(b *data.Builder, t *typ, c surroundings) (*data.Sch
 	if def == nil {
 		return s, nil
 	}
+	if isPairs(t, def) {
+		return s, nil
+	}
 	v, err := defaultValue(s, t, def)
 	if err != nil || v == nil {
 		return s, err
