@@ -19,6 +19,7 @@ import (
 	"github.com/tailrace/tailrace/host/plugin"
 	"github.com/tailrace/tailrace/host/store"
 	"github.com/tailrace/tailrace/host/task"
+	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
 // AlterOffsets implements Herder: single offsets of a stopped connector are set or reset (KIP-875).
@@ -215,7 +216,7 @@ func (b *sourceChanges) add(change OffsetChange) error {
 	return nil
 }
 
-// normal is a value in wire form, and as the JSON that a task would store.
+// normal is a value in wire form, and as the JSON that Kafka Connect stores: it reads an object into a HashMap.
 func (b *sourceChanges) normal(text json.RawMessage) (wire, normal []byte, err error) {
 	if isNull(text) {
 		text = json.RawMessage("null")
@@ -224,11 +225,33 @@ func (b *sourceChanges) normal(text json.RawMessage) (wire, normal []byte, err e
 	if err != nil {
 		return nil, nil, failed(BadRequest, "%s is not readable: %s", text, err)
 	}
+	if wire, err = inJavaOrder(wire); err != nil {
+		return nil, nil, err
+	}
 	normal, _, err = b.json.FromConnect(nil, "", nil, wire)
 	if normal == nil {
 		normal = []byte("null")
 	}
 	return wire, normal, err
+}
+
+// inJavaOrder puts the entries of an object in wire form into the order of a HashMap.
+func inJavaOrder(wire []byte) ([]byte, error) {
+	v, err := data.DecodeValue(nil, wire)
+	m, ok := v.(*data.Map)
+	if err != nil || !ok || m.Len() < 2 {
+		return wire, err
+	}
+	names := make([]string, 0, m.Len())
+	for _, e := range m.Entries() {
+		names = append(names, e.Key.(string)) // of a JSON object
+	}
+	ordered := data.NewMapValue()
+	for _, name := range store.JavaOrder(names) {
+		value, _ := m.Get(name)
+		ordered.Put(name, value)
+	}
+	return data.AppendValue(nil, nil, ordered)
 }
 
 // checkPrimitive refuses what Kafka Connect cannot store: a partition and an offset are flat.

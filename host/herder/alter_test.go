@@ -42,6 +42,13 @@ func TestSourceOffsetsAreAlteredAndReset(t *testing.T) {
 	require.Equal(t, "The offsets for this connector have been altered successfully", message)
 	require.Equal(t, map[string]string{`{"file":"a"}`: `{"at":2}`, `{"file":"b","n":5}`: `{"at":9007199254740993}`}, stored(t, s, "c"))
 
+	// Kafka Connect reads them into a HashMap, and so they are written; these are recorded from it.
+	_, err = s.AlterOffsets(t.Context(), "c", []OffsetChange{change(`{"file":"c"}`, `{"position":1,"z":true}`)})
+	require.NoError(t, err)
+	require.Equal(t, `{"z":true,"position":1}`, stored(t, s, "c")[`{"file":"c"}`])
+	_, err = s.AlterOffsets(t.Context(), "c", []OffsetChange{change(`{"file":"c"}`, `null`)})
+	require.NoError(t, err)
+
 	// The same partition in another order is the same entry; null resets.
 	_, err = s.AlterOffsets(t.Context(), "c", []OffsetChange{change(`{"n":5,"file":"b"}`, `{"at":3}`), change(`{"file":"a"}`, `null`)})
 	require.NoError(t, err)

@@ -22,6 +22,7 @@ type ClusterConfigs interface {
 	cluster.ConfigLog
 	PutConnectorInOrder(ctx context.Context, name string, config map[string]string, order []string, target store.TargetState) error
 	PatchConnector(ctx context.Context, name string, config map[string]string, added []string) error
+	RemoveTasks(ctx context.Context, connector string) error
 	PutSessionKey(ctx context.Context, key store.SessionKey) error
 	PutRestart(ctx context.Context, r store.RestartRequest) error
 	PutLogger(ctx context.Context, l store.LoggerLevel) error

@@ -220,7 +220,7 @@ func (d *Distributed) Stop(ctx context.Context, name string) error {
 		if _, exists := d.configs.Snapshot().Connectors[name]; !exists {
 			return failed(NotFound, "Unknown connector %s", name)
 		}
-		if err := d.configs.PutTasks(ctx, name, nil); err != nil {
+		if err := d.topic.RemoveTasks(ctx, name); err != nil {
 			return err
 		}
 		return d.configs.PutTargetState(ctx, name, store.TargetStopped) // I-8

@@ -157,7 +157,7 @@ func asHashMap(properties []Property) []Property {
 	for i, p := range properties {
 		keys[i], values[p.Key] = p.Key, p.Value
 	}
-	return propertiesInOrder(values, javaOrder(keys))
+	return propertiesInOrder(values, JavaOrder(keys))
 }
 
 // configEvent is one record of the config topic, understood.

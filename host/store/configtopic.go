@@ -177,6 +177,17 @@ func (s *ConfigTopic) PutTasks(ctx context.Context, connector string, tasks []ma
 	return s.lead(ctx, CommitRecord(connector, len(tasks)))
 }
 
+// RemoveTasks leaves a connector without tasks. Unlike PutTasks it says so also when there are none, as Kafka Connect does
+// whenever a connector is stopped.
+func (s *ConfigTopic) RemoveTasks(ctx context.Context, connector string) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if _, ok := s.Snapshot().Connectors[connector]; !ok {
+		return nil
+	}
+	return s.lead(ctx, CommitRecord(connector, 0))
+}
+
 // sameTasks says that writing would change nothing. Tasks that were made from
 // another configuration of the connector are not the same: they must restart.
 func sameTasks(c ConnectorSnapshot, tasks []map[string]string) bool {

@@ -61,10 +61,10 @@ func javaHash(s string) uint32 {
 	return h ^ h>>16
 }
 
-// javaOrder sorts keys, which are unique and in the order of insertion, as a
+// JavaOrder sorts keys, which are unique and in the order of insertion, as a
 // java.util.HashMap that grew to them iterates: by bucket, and by insertion within
 // a bucket.
-func javaOrder(keys []string) []string {
+func JavaOrder(keys []string) []string {
 	capacity := uint32(minCapacity)
 	for int(capacity)*3/4 < len(keys) {
 		capacity *= 2

@@ -94,6 +94,14 @@ func TestAConfigTopicIsSharedByWorkers(t *testing.T) {
 		require.NoError(t, leader.PutLogger(ctx, LoggerLevel{"org.foo", "DEBUG"}))
 		require.NoError(t, leader.PutSessionKey(ctx, SessionKey{[]byte("key"), "HmacSHA256", 7}))
 		require.NoError(t, leader.PutFencedTasks(ctx, "c", 2))
+		require.NoError(t, leader.PutConnector(ctx, "idle", map[string]string{"name": "idle"}, ""))
+		require.NoError(t, leader.PutTasks(ctx, "idle", []map[string]string{{"t": "0"}}))
+		require.NoError(t, leader.RemoveTasks(ctx, "idle"))
+		version = leader.Snapshot().Version
+		require.NoError(t, leader.RemoveTasks(ctx, "idle"))
+		require.Greater(t, leader.Snapshot().Version, version, "that there are none is written again")
+		require.Empty(t, leader.Snapshot().Connectors["idle"].Tasks)
+		require.NoError(t, leader.DeleteConnector(ctx, "idle"))
 
 		require.NoError(t, other.Refresh(ctx))
 		require.NoError(t, leader.Refresh(ctx))

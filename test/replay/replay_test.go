@@ -241,7 +241,6 @@ func compareConfigTopic(t *testing.T, bootstrap, data string) {
 // otherwise says why the records of a key differ on purpose.
 func otherwise(key string) string {
 	for _, d := range []struct{ keys, why string }{
-		{`^commit-life$`, "stopping a connector that has no tasks does not write so again"},
 		{`-broken-badproducer(-0)?$`, "the connector is refused when it is made"},
 		{`^(connector|task|commit|target-state)-conf(-0)?$`, "the change of its name is refused"},
 		{`^(connector|task|commit|target-state)-(a/b|a%2Fb|100%25|<b>html</b>|back\\slash)(-0)?$`, "connectors with odd names can be deleted"},
