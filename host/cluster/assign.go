@@ -191,18 +191,12 @@ func newAssigner(round Round) *assigner {
 	return a
 }
 
-// whoIsAble are the members that have all plugins of a connector, or else the one of its class, or else all. What nobody has
-// makes no difference: it fails anywhere, and says why.
+// whoIsAble are the members that have all plugins of a connector: the one of its class before those of its transforms. What none
+// of them has makes no difference: it fails anywhere, and says why.
 func (a *assigner) whoIsAble(w Work) []*sheet {
-	withClass := having(a.members, w.Class)
-	able := withClass
+	able := having(a.members, w.Class)
 	for _, class := range w.Transforms {
-		if slices.ContainsFunc(a.members, func(s *sheet) bool { return s.has(class) }) {
-			able = slices.DeleteFunc(slices.Clone(able), func(s *sheet) bool { return !s.has(class) })
-		}
-	}
-	if len(able) == 0 {
-		return withClass
+		able = having(able, class)
 	}
 	return able
 }
