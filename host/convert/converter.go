@@ -144,11 +144,11 @@ var factories = map[string]struct {
 	"StringConverter":    {connectPackage + "storage.StringConverter", newString},
 	"ByteArrayConverter": {connectPackage + "converters.ByteArrayConverter", plain(byteArrayConverter{})},
 	"BooleanConverter":   {connectPackage + "converters.BooleanConverter", plain(booleanConverter{})},
-	"ShortConverter":     {connectPackage + "converters.ShortConverter", newNumber(shortNumber)},
-	"IntegerConverter":   {connectPackage + "converters.IntegerConverter", newNumber(integerNumber)},
-	"LongConverter":      {connectPackage + "converters.LongConverter", newNumber(longNumber)},
-	"FloatConverter":     {connectPackage + "converters.FloatConverter", newNumber(floatNumber)},
-	"DoubleConverter":    {connectPackage + "converters.DoubleConverter", newNumber(doubleNumber)},
+	"ShortConverter":     {connectPackage + "converters.ShortConverter", plain(&shortNumber)},
+	"IntegerConverter":   {connectPackage + "converters.IntegerConverter", plain(&integerNumber)},
+	"LongConverter":      {connectPackage + "converters.LongConverter", plain(&longNumber)},
+	"FloatConverter":     {connectPackage + "converters.FloatConverter", plain(&floatNumber)},
+	"DoubleConverter":    {connectPackage + "converters.DoubleConverter", plain(&doubleNumber)},
 }
 
 // Names lists the full class names of all converters.

@@ -25,10 +25,6 @@ var (
 	doubleNumber  = number{"double", kindFloat64, data.OptionalFloat64Schema, 8, "Deserializer"}
 )
 
-func newNumber(n number) factory {
-	return func(map[string]string, bool) (both, error) { return &n, nil }
-}
-
 func (n *number) FromConnect(dst []byte, _ string, schema *data.Schema, wire []byte) (out, after []byte, err error) {
 	k, body, err := open(schema, wire)
 	if err != nil {
