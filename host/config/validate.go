@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/tailrace/tailrace/host/config/javamap"
 )
 
 // nullValue is Kafka's text for a null in a connector's configuration.
@@ -271,7 +273,7 @@ func (r ValidateRequest) clients(props map[string]string) Report {
 				names = append(names, name)
 			}
 		}
-		for _, name := range javaHashOrder(names) {
+		for _, name := range javamap.Order(names) {
 			info := ConfigInfo{Value: normal(ConfigValue{Name: kind.OverridePrefix() + name, Visible: true})}
 			text, set := given[name]
 			if k := def.Key(name); k != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tailrace/tailrace/host/config/javamap"
 )
 
 // PluginKind is the kind of a plugin, as GET /connector-plugins names it.
@@ -285,7 +287,7 @@ func (r ValidateRequest) converters(props map[string]string) Report {
 		for _, v := range values {
 			names = append(names, v.Name)
 		}
-		for _, name := range javaHashOrder(names) {
+		for _, name := range javamap.Order(names) {
 			key := *def.Key(name)
 			value := values[slices.IndexFunc(values, func(v ConfigValue) bool { return v.Name == name })]
 			key.DisplayName, key.Name = key.Label(), role.key()+"."+name
@@ -448,24 +450,4 @@ func aliases(props map[string]string, key string) []string {
 	list, _ := ParseText(key, props[key], List)
 	names, _ := list.([]string)
 	return unique(names)
-}
-
-// javaHashOrder returns names in the order in which a Java HashMap that they were
-// put into iterates: Kafka Connect answers converter options and client overrides
-// in that order, and clients have come to see it.
-func javaHashOrder(names []string) []string {
-	buckets := 16
-	for len(names) > buckets*3/4 {
-		buckets *= 2
-	}
-	slot := func(s string) int {
-		var h uint32
-		for _, r := range s {
-			h = 31*h + uint32(r)
-		}
-		return int(h^h>>16) & (buckets - 1)
-	}
-	out := slices.Clone(names)
-	slices.SortStableFunc(out, func(a, b string) int { return slot(a) - slot(b) })
-	return out
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/config/javamap"
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/host/kafka"
 	"github.com/tailrace/tailrace/host/plugin"
@@ -247,7 +248,7 @@ func inJavaOrder(wire []byte) ([]byte, error) {
 		names = append(names, e.Key.(string)) // of a JSON object
 	}
 	ordered := data.NewMapValue()
-	for _, name := range store.JavaOrder(names) {
+	for _, name := range javamap.Order(names) {
 		value, _ := m.Get(name)
 		ordered.Put(name, value)
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tailrace/tailrace/host/config/javamap"
 )
 
 // This file is the codec of the config topic's records (reference section 3.2):
@@ -157,7 +159,7 @@ func asHashMap(properties []Property) []Property {
 	for i, p := range properties {
 		keys[i], values[p.Key] = p.Key, p.Value
 	}
-	return propertiesInOrder(values, JavaOrder(keys))
+	return propertiesInOrder(values, javamap.Order(keys))
 }
 
 // configEvent is one record of the config topic, understood.

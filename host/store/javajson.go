@@ -1,8 +1,6 @@
 package store
 
 import (
-	"cmp"
-	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -50,28 +48,4 @@ func appendJavaString(dst []byte, s string) []byte {
 func appendUnit(dst []byte, unit rune) []byte {
 	const hex = "0123456789ABCDEF"
 	return append(dst, '\\', 'u', hex[unit>>12], hex[unit>>8&15], hex[unit>>4&15], hex[unit&15])
-}
-
-// javaHash is String.hashCode, spread as HashMap does.
-func javaHash(s string) uint32 {
-	var h uint32
-	for _, c := range utf16.Encode([]rune(s)) {
-		h = 31*h + uint32(c)
-	}
-	return h ^ h>>16
-}
-
-// JavaOrder sorts keys, which are unique and in the order of insertion, as a
-// java.util.HashMap that grew to them iterates: by bucket, and by insertion within
-// a bucket.
-func JavaOrder(keys []string) []string {
-	capacity := uint32(minCapacity)
-	for int(capacity)*3/4 < len(keys) {
-		capacity *= 2
-	}
-	sorted := slices.Clone(keys)
-	slices.SortStableFunc(sorted, func(a, b string) int {
-		return cmp.Compare(javaHash(a)&(capacity-1), javaHash(b)&(capacity-1))
-	})
-	return sorted
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/config/javamap"
 	"github.com/tailrace/tailrace/host/convert"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
@@ -48,7 +49,7 @@ func newCast(key bool, v config.Values) (step, error) {
 			t.whole = f.to
 		}
 	}
-	t.fields = javaOrder(fields, func(f castField) string { return f.name })
+	t.fields = javamap.OrderBy(javamap.DefaultCapacity, fields, func(f castField) string { return f.name })
 	for _, f := range t.fields {
 		t.names = append(t.names, f.name)
 	}

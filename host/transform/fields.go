@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/config/javamap"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -99,7 +100,7 @@ type maskPlan struct {
 
 func newMaskField(key bool, v config.Values) (step, error) {
 	t := &maskField{
-		side: newSide(key, v), fields: javaOrder(distinct(v.List("fields")), itself),
+		side: newSide(key, v), fields: javamap.Order(distinct(v.List("fields"))),
 		replacement: v.Text("replacement"), custom: !v.IsNull("replacement"), any: map[byte]slot{},
 	}
 	for _, sample := range []any{false, int8(0), int16(0), int32(0), int64(0), float32(0), float64(0), ""} {

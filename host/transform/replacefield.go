@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tailrace/tailrace/host/config"
+	"github.com/tailrace/tailrace/host/config/javamap"
 	"github.com/tailrace/tailrace/sdk/go/data"
 )
 
@@ -43,7 +44,7 @@ func newReplaceField(key bool, v config.Values) (step, error) {
 		t.renames[parts[0]] = parts[1]
 	}
 	// When two fields get the same name, Java's map of the names back to the fields keeps the one that its hash order has last.
-	for _, from := range javaOrder(order, itself) {
+	for _, from := range javamap.Order(order) {
 		t.back[t.renames[from]] = from
 	}
 	return t, nil
@@ -285,7 +286,7 @@ func newValueToKey(v config.Values) (step, error) {
 	for capacity < len(t.fields) { // Java sizes this map by the number of fields
 		capacity *= 2
 	}
-	for _, name := range javaOrderFrom(capacity, names, itself) {
+	for _, name := range javamap.OrderBy(capacity, names, func(name string) string { return name }) {
 		t.keys = append(t.keys, name)
 	}
 	return t, nil
